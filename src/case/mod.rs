@@ -1,0 +1,1 @@
+//! Flags -> case management: rules, canonical events, outbox, connectors.

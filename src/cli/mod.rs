@@ -1,0 +1,115 @@
+//! The command line: raw arguments in, one file per command, an [`Exit`] out.
+
+mod classify;
+mod extract;
+mod search;
+mod verify;
+mod worker;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::config::{Config, UiLanguage};
+use crate::error::{Error, Result};
+
+/// How a command that ran ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All done: 0.
+    Done,
+    /// Some inputs were quarantined, or more pages unread than allowed: 3.
+    Incomplete,
+    /// A check failed: a claim is contradicted or not found, the audit chain is broken: 4.
+    CheckFailed,
+}
+
+impl Exit {
+    /// The exit code of the process.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Incomplete => 3,
+            Self::CheckFailed => 4,
+        }
+    }
+}
+
+/// Reads supervisory filings on your own machine: flagged risks, cited and checked summaries, search, case events.
+#[derive(Debug, Parser)]
+#[command(name = "scrutineer", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(flatten)]
+    global: GlobalArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all done, 1 failure, 2 usage, configuration or locked data folder, 3 some inputs quarantined or \
+                          pages unread, 4 a check failed, 130 interrupted.";
+
+/// Arguments that every command takes.
+#[derive(Debug, Args)]
+struct GlobalArguments {
+    /// The data folder
+    #[arg(long, global = true, value_name = "DIR", env = "SCRUTINEER_DATA", default_value = "./scrutineer-data")]
+    data: PathBuf,
+    /// The folder with the models (default: beside the program)
+    #[arg(long, global = true, value_name = "DIR", env = "SCRUTINEER_MODELS")]
+    models: Option<PathBuf>,
+    /// Machine-readable output on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// The language of headings, labels and reasons
+    #[arg(long, global = true, value_name = "LANG", env = "SCRUTINEER_LANG", value_enum, default_value = "en")]
+    ui_lang: UiLanguage,
+    /// No progress display
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// More log lines on standard error (-v, -vv)
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Extract(extract::Arguments),
+    Classify(classify::Arguments),
+    Verify(verify::Arguments),
+    Search(search::Arguments),
+    #[command(hide = true)]
+    Worker(worker::Arguments),
+}
+
+impl Arguments {
+    /// How many `-v` were given.
+    pub fn verbosity(&self) -> u8 {
+        self.global.verbose
+    }
+
+    /// Runs the command.
+    pub fn run(self) -> Result<Exit> {
+        let GlobalArguments { data, models, json, ui_lang, quiet, verbose: _ } = self.global;
+        let config = Config { data, models, json, ui_language: ui_lang, quiet };
+        match self.command {
+            Command::Extract(arguments) => arguments.run(&config),
+            Command::Classify(arguments) => arguments.run(&config),
+            Command::Verify(arguments) => arguments.run(&config),
+            Command::Search(arguments) => arguments.run(&config),
+            Command::Worker(arguments) => arguments.run(&config),
+        }
+    }
+}
+
+/// Writes an error for people on standard error: what, why, what to do.
+pub fn report_error(error: &Error) {
+    eprintln!("error: {error}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        eprintln!("  because {cause}");
+        source = cause.source();
+    }
+    if let Some(remedy) = error.remedy_text() {
+        eprintln!("  help: {remedy}");
+    }
+}

@@ -1,0 +1,284 @@
+//! Bytes -> [`Document`]: pages of blocks, lines and words, each with its box.
+//!
+//! Boxes are PDF points with a top-left origin of the page as displayed (after `/Rotate`). Text is NFC.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// Raised whenever the extracted output can change.
+pub const VERSION: u32 = 1;
+
+/// One file as read: its identity is the SHA-256 of its bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// SHA-256 of the file.
+    pub id: Digest,
+    /// What the file says about itself, and what its first pages state.
+    pub metadata: Metadata,
+    /// Every page of the file, in order; a page that could not be read is there too, with its state.
+    pub pages: Vec<Page>,
+    /// The outline (bookmarks), flattened, in order.
+    pub outline: Vec<OutlineEntry>,
+    /// What a reader of the report should know.
+    pub warnings: Vec<DocumentWarning>,
+}
+
+/// Metadata with the evidence it rests on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// `/Title`, else the largest text of page 1.
+    pub title: Option<Stated>,
+    /// `/Author`.
+    pub author: Option<Stated>,
+    /// The reporting institution.
+    pub institution: Option<Stated>,
+    /// `annual-report`, `10-k`, `10-q`, `8-k`, `pillar-3`, `minutes`, `earnings-release`, `prospectus`, `financial-statements` or `other`.
+    pub document_type: Option<Stated>,
+    /// The reporting period: `2022`, `2022-Q3`, or a date `2022-05-20`.
+    pub period: Option<Stated>,
+    /// `/CreationDate` as RFC 3339.
+    pub created: Option<String>,
+    /// `/Producer`.
+    pub producer: Option<String>,
+    /// `/Lang` of the catalog.
+    pub declared_language: Option<String>,
+    /// Whether the file was encrypted (and opened with an empty user password, or the given one).
+    pub encrypted: bool,
+}
+
+/// A value and where it is stated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stated {
+    /// The value, in its normal form.
+    pub value: String,
+    /// The words it was read from; empty for values from the file's own metadata.
+    pub quote: String,
+    /// The page of the quote, from 1; none for values from the file's own metadata.
+    pub page: Option<u32>,
+}
+
+/// One page as displayed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// The file page, from 1.
+    pub number: u32,
+    /// The printed page label (`/PageLabels`), where the file declares one.
+    pub label: Option<String>,
+    /// Width in points, after rotation.
+    pub width: f32,
+    /// Height in points, after rotation.
+    pub height: f32,
+    /// Whether the page could be read, and how.
+    pub state: PageState,
+    /// Blocks in reading order; hidden text too, as blocks with a reason.
+    pub blocks: Vec<Block>,
+    /// Glyphs that have no Unicode value.
+    pub unmapped_glyphs: u32,
+}
+
+/// How a page was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageState {
+    /// The text layer was read.
+    Text,
+    /// Nothing is printed on the page.
+    Blank,
+    /// Only pictures: a scan without text. Unread until OCR reads it.
+    Scan,
+    /// OCR read it.
+    Ocr,
+    /// The page is damaged, or a limit was reached, before it was read whole.
+    Unreadable,
+}
+
+impl PageState {
+    /// Whether what the page says is known.
+    pub const fn is_read(self) -> bool {
+        matches!(self, Self::Text | Self::Blank | Self::Ocr)
+    }
+}
+
+/// What a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockKind {
+    /// A heading; its level is in [`Block::level`].
+    Heading,
+    /// Running text.
+    Paragraph,
+    /// One item of a list.
+    ListItem,
+    /// A table; its rows are in [`Block::rows`].
+    Table,
+    /// The caption of a table or figure.
+    Caption,
+    /// A footnote.
+    Footnote,
+    /// A running header: kept, outside the flow of text.
+    RunningHeader,
+    /// A running footer: kept, outside the flow of text.
+    RunningFooter,
+}
+
+/// Why text is not seen by a reader of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HiddenReason {
+    /// Text render mode 3 or 7.
+    RenderMode,
+    /// The text has the colour of what is painted beneath it.
+    BackgroundColour,
+    /// Smaller than a person can read.
+    Tiny,
+    /// Outside the visible page, or outside the clip.
+    OffPage,
+    /// Something opaque is painted over it.
+    Covered,
+    /// In an optional-content group that is switched off.
+    OptionalContent,
+}
+
+/// A block of lines that belong together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Block {
+    /// What the block is.
+    pub kind: BlockKind,
+    /// The level of a heading, from 1.
+    pub level: Option<u8>,
+    /// Set where the block is not seen on the page: never model input, always shown to people as such.
+    pub hidden: Option<HiddenReason>,
+    /// The box around the lines.
+    pub bbox: BoundingBox,
+    /// The lines in reading order. For a table: its rows' lines, row by row.
+    pub lines: Vec<Line>,
+    /// For a table: cells by row, as indices into the words of `lines` flattened. Empty otherwise.
+    pub rows: Vec<TableRow>,
+}
+
+/// A row of a table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableRow {
+    /// Whether it names columns.
+    pub header: bool,
+    /// Its cells, left to right.
+    pub cells: Vec<TableCell>,
+}
+
+/// A cell of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableCell {
+    /// The text of the cell.
+    pub text: String,
+    /// The box around its words.
+    pub bbox: BoundingBox,
+    /// The column, from 0, among the columns of the table.
+    pub column: u16,
+}
+
+/// A line of words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// The words in reading order.
+    pub words: Vec<Word>,
+    /// The box around the words.
+    pub bbox: BoundingBox,
+}
+
+/// A word: Latin text between spaces, or a run of Han characters set together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Word {
+    /// The text, NFC.
+    pub text: String,
+    /// The box around the glyphs.
+    pub bbox: BoundingBox,
+    /// Where each character of `text` ends along the writing direction, in points: x for horizontal text (y for vertical).
+    /// As many as `text` has characters. A character's box is cut from the word's box by these.
+    pub edges: Vec<f32>,
+    /// The font size in points as displayed.
+    pub size: f32,
+    /// Whether the font is bold.
+    pub bold: bool,
+    /// Whether a space separates this word from the one before it on the line (Han runs and punctuation may follow without).
+    pub space_before: bool,
+    /// Set vertically, top to bottom.
+    pub vertical: bool,
+}
+
+/// A rectangle in points, top-left origin: `x0 <= x1`, `y0 <= y1`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BoundingBox {
+    /// Left.
+    pub x0: f32,
+    /// Top.
+    pub y0: f32,
+    /// Right.
+    pub x1: f32,
+    /// Bottom.
+    pub y1: f32,
+}
+
+/// An entry of the outline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutlineEntry {
+    /// The title.
+    pub title: String,
+    /// The depth, from 1.
+    pub level: u8,
+    /// The file page it leads to, from 1.
+    pub page: Option<u32>,
+}
+
+/// What a reader of the report should know about how the file was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DocumentWarning {
+    /// A stable code: `page-count-differs`, `hidden-text`, `unmapped-glyphs`, `limit-reached`, `repaired`…
+    pub code: String,
+    /// The page, from 1.
+    pub page: Option<u32>,
+    /// What was met, for people.
+    pub message: String,
+}
+
+/// Why a file could not be read at all. The batch goes on; the file is quarantined with the reason and the remedy.
+#[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DocumentError {
+    /// Zero bytes.
+    #[error("the file is empty")]
+    Empty,
+    /// Not a PDF; carries what it looks like.
+    #[error("not a PDF (it looks like {looks_like})")]
+    NotPdf {
+        /// `PNG image`, `ZIP archive`, `HTML page`, `unknown data`…
+        looks_like: String,
+    },
+    /// A password is needed.
+    #[error("the file is protected by a password")]
+    PasswordProtected,
+    /// Damaged beyond repair.
+    #[error("the file is damaged: {detail}")]
+    Damaged {
+        /// What the readers said.
+        detail: String,
+    },
+    /// The worker took longer than allowed.
+    #[error("reading took longer than {seconds} s")]
+    TimedOut {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The worker needed more memory than allowed.
+    #[error("reading needed more than {megabytes} MB of memory")]
+    OutOfMemory {
+        /// The limit.
+        megabytes: u64,
+    },
+    /// The worker process died.
+    #[error("the reader crashed ({detail})")]
+    Crashed {
+        /// Signal or exit status, and the last line of standard error.
+        detail: String,
+    },
+}

@@ -1,0 +1,1 @@
+//! The data folder: artefacts, runs, flags, outbox rows and the audit chain (SQLite in WAL mode).

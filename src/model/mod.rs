@@ -1,0 +1,1 @@
+//! Local models through Candle: registry, digests, tokenizer, encoder. Imports no stage.

@@ -1,0 +1,1 @@
+//! Findings -> Summary: sentences that cite the source sentences they rest on.
