@@ -1,13 +1,13 @@
 //! Which source sentences carry which label, strongest first and without repeats.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::Prominence;
 use crate::finding::{Finding, Method};
 use crate::language::Span;
-use crate::language::normalise::fold;
+use crate::language::shingles::Shingles;
 use crate::passage::{Passage, PassageKind};
 
 /// How long a summary may be.
@@ -35,7 +35,7 @@ pub(super) struct Candidate {
     pub(super) passage: u32,
     pub(super) span: Span,
     strength: f32,
-    shingles: BTreeSet<u64>,
+    shingles: Shingles,
 }
 
 /// The sentences under one label.
@@ -94,7 +94,7 @@ fn candidates(passages: &[Passage], findings: &[&Finding]) -> Vec<Candidate> {
         for (rank, &span) in finding.evidence.iter().enumerate() {
             let text = span.of(&passage.text);
             let strength = finding.score * 0.8_f32.powi(rank as i32) * readability(passage.kind, text);
-            candidates.push(Candidate { passage: finding.passage, span, strength, shingles: shingles(text) });
+            candidates.push(Candidate { passage: finding.passage, span, strength, shingles: Shingles::of(text) });
         }
     }
     candidates.sort_by(|a, b| b.strength.total_cmp(&a.strength).then_with(|| (a.passage, a.span).cmp(&(b.passage, b.span))));
@@ -119,7 +119,7 @@ fn readability(kind: PassageKind, text: &str) -> f32 {
 
 /// Each label keeps its first sentence; the others are kept in turn while they say something new and there is room.
 fn without_repeats(labels: &mut [Selected], options: &Options) {
-    let mut taken: Vec<(u32, BTreeSet<u64>)> = Vec::new();
+    let mut taken: Vec<Shingles> = Vec::new();
     let mut kept: Vec<Vec<Candidate>> = labels.iter().map(|_| Vec::new()).collect();
     let mut room = options.max_sentences;
     for round in 0..options.max_sentences_per_section {
@@ -127,15 +127,17 @@ fn without_repeats(labels: &mut [Selected], options: &Options) {
             if kept.len() < round || (round > 0 && room == 0) {
                 continue;
             }
-            let fresh =
-                selected.candidates.iter().position(|candidate| !taken.iter().any(|(_, said)| alike(said, &candidate.shingles)));
+            let fresh = selected
+                .candidates
+                .iter()
+                .position(|candidate| !taken.iter().any(|said| said.containment(&candidate.shingles) >= SAME));
             let next = match fresh {
                 Some(index) => selected.candidates.remove(index),
                 // A section without a sentence would be an unfounded claim: its strongest sentence is shown again.
                 None if round == 0 => selected.candidates.remove(0),
                 None => continue,
             };
-            taken.push((next.passage, next.shingles.clone()));
+            taken.push(next.shingles.clone());
             kept.push(next);
             room = room.saturating_sub(1);
         }
@@ -143,37 +145,4 @@ fn without_repeats(labels: &mut [Selected], options: &Options) {
     for (selected, kept) in labels.iter_mut().zip(kept) {
         selected.candidates = kept;
     }
-}
-
-fn alike(a: &BTreeSet<u64>, b: &BTreeSet<u64>) -> bool {
-    let shared = a.intersection(b).count() as f32;
-    shared >= SAME * a.len().min(b.len()).max(1) as f32
-}
-
-/// Pairs of neighbouring words (of characters in Chinese), as hashes.
-fn shingles(text: &str) -> BTreeSet<u64> {
-    let folded = fold(text);
-    let mut units: Vec<String> = Vec::new();
-    for c in folded.chars() {
-        let han = ('\u{3400}'..='\u{9fff}').contains(&c);
-        match units.last_mut() {
-            _ if han => units.push(c.to_string()),
-            Some(last) if c.is_alphanumeric() && !last.is_empty() && last.chars().all(|c| c.is_ascii_alphanumeric()) => {
-                last.push(c)
-            }
-            _ if c.is_alphanumeric() => units.push(c.to_string()),
-            _ => units.push(String::new()),
-        }
-    }
-    units.retain(|unit| !unit.is_empty());
-    if units.len() < 2 {
-        return units.iter().map(|unit| hash(unit, "")).collect();
-    }
-    units.windows(2).map(|pair| hash(&pair[0], &pair[1])).collect()
-}
-
-/// FNV-1a: stable over builds, unlike the standard hasher, so that summaries are.
-fn hash(a: &str, b: &str) -> u64 {
-    let bytes = a.bytes().chain([0]).chain(b.bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
