@@ -8,6 +8,7 @@ pub mod normalise;
 pub mod offsets;
 pub mod script;
 pub mod sentences;
+pub mod shingles;
 
 use serde::{Deserialize, Serialize};
 
