@@ -1,10 +1,15 @@
 //! [`Passage`](crate::passage::Passage) -> [`Finding`] (people call it a flag): which risks of the taxonomy a passage expresses.
 
+mod attribution;
+mod classifier;
+pub mod head;
 pub mod taxonomy;
 
 use serde::{Deserialize, Serialize};
 
 use crate::language::Span;
+
+pub use classifier::{Classified, Classifier, ClassifierError, Standing};
 
 /// Raised whenever findings can change.
 pub const VERSION: u32 = 1;
