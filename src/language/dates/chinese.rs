@@ -5,7 +5,7 @@ use chinese_number::{ChineseCountMethod, ChineseToNumber};
 use super::super::Span;
 use super::{Mention, Part, Period, number};
 
-const DIGITS: &str = "〇零○一二三四五六七八九十";
+const DIGITS: &str = "〇零○一二三四五六七八九十百";
 
 /// The date that starts at `at`.
 pub(super) fn at(text: &str, at: usize) -> Option<Mention> {
@@ -49,10 +49,10 @@ fn value(text: &str, at: usize, most: usize) -> Option<(u32, usize)> {
     let length = rest.find(|character| !DIGITS.contains(character)).unwrap_or(rest.len());
     let written: String =
         rest[..length].chars().map(|character| if matches!(character, '〇' | '○') { '零' } else { character }).collect();
-    if written.is_empty() || written.chars().count() > most.max(3) {
+    if written.is_empty() || written.chars().count() > 6 {
         return None;
     }
-    let value: u32 = if written.contains('十') {
+    let value: u32 = if written.contains(['十', '百']) {
         written.as_str().to_number(ChineseCountMethod::TenThousand).ok()?
     } else {
         written.as_str().to_number_naive().ok()?

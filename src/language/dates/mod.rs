@@ -149,7 +149,9 @@ pub fn dates(text: &str) -> Vec<Mention> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        let mention = chinese::at(text, at).or_else(|| english::at(text, &lower, at));
+        // The longer reading wins: 2024年3月 over 2024, `Q1 2023` over Q1.
+        let mention =
+            [chinese::at(text, at), english::at(text, &lower, at)].into_iter().flatten().max_by_key(|mention| mention.span.end);
         at = match mention {
             Some(mention) => {
                 found.push(mention);
