@@ -7,9 +7,7 @@ use super::metrics;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Font {
     Times,
-    TimesBold,
     TimesItalic,
-    Helvetica,
     HelveticaBold,
     /// MingLiU with UniCNS-UTF16-H: two bytes per character of the Basic Multilingual Plane.
     Ming,
@@ -22,10 +20,8 @@ impl Font {
     pub fn resource(self) -> &'static str {
         match self {
             Self::Times => "F1",
-            Self::TimesBold => "F2",
-            Self::TimesItalic => "F3",
-            Self::Helvetica => "F4",
-            Self::HelveticaBold => "F5",
+            Self::TimesItalic => "F2",
+            Self::HelveticaBold => "F3",
             Self::Ming => "C1",
             Self::MingUcs2 => "C2",
         }
@@ -35,9 +31,7 @@ impl Font {
     pub fn base_font(self) -> &'static str {
         match self {
             Self::Times => "Times-Roman",
-            Self::TimesBold => "Times-Bold",
             Self::TimesItalic => "Times-Italic",
-            Self::Helvetica => "Helvetica",
             Self::HelveticaBold => "Helvetica-Bold",
             Self::Ming | Self::MingUcs2 => "MingLiU",
         }
@@ -56,9 +50,7 @@ impl Font {
     pub fn widths(self) -> Option<&'static [u16; 224]> {
         match self {
             Self::Times => Some(&metrics::TIMES),
-            Self::TimesBold => Some(&metrics::TIMES_BOLD),
             Self::TimesItalic => Some(&metrics::TIMES_ITALIC),
-            Self::Helvetica => Some(&metrics::HELVETICA),
             Self::HelveticaBold => Some(&metrics::HELVETICA_BOLD),
             Self::Ming | Self::MingUcs2 => None,
         }

@@ -142,10 +142,12 @@ impl<'a> Compositor<'a> {
     }
 
     fn heading(&mut self, level: u8, text: &str) {
-        let face = self.bold.sized(self.body.size + if level == 1 { 5.0 } else { 1.5 });
+        let face = self.bold.sized(self.body.size + if level > 1 || self.columns > 1 { 1.5 } else { 5.0 });
         let leading = face.size * 1.3;
         let lines = break_lines(text, face, self.measure());
-        self.need(leading * lines.len() as f32 + self.leading * 3.0 + 8.0);
+        // A heading stays with what follows: two lines of text, or a heading below it with two lines.
+        let company = if level == 1 { 6.0 } else { 3.0 };
+        self.need(leading * lines.len() as f32 + self.leading * company + 8.0);
         if !self.page.empty {
             self.page.y -= if level == 1 { 14.0 } else { 8.0 };
         }

@@ -21,7 +21,7 @@ pub struct Fixture {
 }
 
 /// The sources by the stem of the PDF that is made from each.
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 10] = [
     ("harbour-bank-annual-report-2023.pdf", include_str!("../../../fixtures/sources/harbour-bank-annual-report-2023.txt")),
     ("harbour-bank-annual-report-2024.pdf", include_str!("../../../fixtures/sources/harbour-bank-annual-report-2024.txt")),
     ("formosa-river-bank-annual-report-113.pdf", include_str!("../../../fixtures/sources/formosa-river-bank-annual-report-113.txt")),
@@ -31,14 +31,17 @@ const SOURCES: [(&str, &str); 9] = [
     ("encrypted-stress-annex-2023.pdf", include_str!("../../../fixtures/sources/encrypted-stress-annex-2023.txt")),
     ("hidden-instructions.pdf", include_str!("../../../fixtures/sources/hidden-instructions.txt")),
     ("broken/password-protected.pdf", include_str!("../../../fixtures/sources/password-protected.txt")),
+    ("broken/no-xref.pdf", include_str!("../../../fixtures/sources/no-xref.txt")),
 ];
 
 /// Every file of the fixtures that is made, in order.
 pub fn fixtures() -> Vec<Fixture> {
     let mut fixtures: Vec<Fixture> = SOURCES.iter().map(|(path, text)| Fixture { path, bytes: print(text) }).collect();
-    let whole = fixtures[1].bytes.clone();
-    fixtures.push(Fixture { path: "broken/no-xref.pdf", bytes: damage::without_cross_reference(&whole) });
-    fixtures.push(Fixture { path: "broken/truncated.pdf", bytes: damage::truncated(&whole) });
+    let truncated = damage::truncated(&fixtures[1].bytes);
+    for fixture in fixtures.iter_mut().filter(|fixture| fixture.path == "broken/no-xref.pdf") {
+        fixture.bytes = damage::without_cross_reference(&fixture.bytes);
+    }
+    fixtures.push(Fixture { path: "broken/truncated.pdf", bytes: truncated });
     fixtures.push(Fixture { path: "broken/zero-bytes.pdf", bytes: Vec::new() });
     fixtures.push(Fixture { path: "broken/picture.pdf", bytes: damage::png() });
     fixtures
