@@ -3,6 +3,13 @@
 //! Offsets inside the product are bytes of the NFC text ([`Span`]); at every interface they become Unicode code points
 //! ([`offsets`]).
 
+pub mod identify;
+pub mod normalise;
+pub mod offsets;
+pub mod script;
+pub mod sentences;
+pub mod shingles;
+
 use serde::{Deserialize, Serialize};
 
 /// The language of a passage or a claim.
