@@ -2,7 +2,9 @@
 
 mod classify;
 mod extract;
+mod report;
 mod search;
+mod terminal;
 mod verify;
 mod worker;
 

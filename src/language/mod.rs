@@ -10,6 +10,7 @@ pub mod numbers;
 pub mod offsets;
 pub mod script;
 pub mod sentences;
+pub mod shingles;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,13 +1,40 @@
 //! [`Document`](crate::document::Document) -> [`Passage`]: what is classified, embedded, indexed and cited.
 
+mod anchored;
+mod chunker;
+mod flow;
+mod locator;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::document::{BoundingBox, HiddenReason};
+use crate::document::{BoundingBox, Document, HiddenReason};
 use crate::language::{Language, Span};
+
+pub use locator::locate;
 
 /// Raised whenever passages can change.
 pub const VERSION: u32 = 1;
+
+/// How long passages are, in tokens of the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// A passage is closed when the next sentence would take it past this.
+    pub target_tokens: usize,
+    /// No passage is longer: a longer sentence is cut where a clause ends.
+    pub max_tokens: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { target_tokens: 128, max_tokens: 256 }
+    }
+}
+
+/// The passages of a document in reading order. `count_tokens` gives the encoder's token count of a text.
+pub fn passages(document: &Document, options: &Options, count_tokens: &dyn Fn(&str) -> usize) -> Vec<Passage> {
+    chunker::pack(document.id, &flow::units(document), options, count_tokens)
+}
 
 /// Whole sentences under one heading path, or some rows of a table, or hidden text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,3 +118,6 @@ impl Passage {
         self.sentences.get(index).map(|sentence| sentence.span.of(&self.text)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Runs, and what became of each of their inputs.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use super::audit::AuditKind;
+use super::{Ledger, Result, now};
+use crate::digest::Digest;
+
+/// What a run starts with.
+#[derive(Clone, Debug)]
+pub struct RunStart {
+    /// The pipeline's name and the first digits of its digest.
+    pub pipeline: String,
+    /// SHA-256 of the pipeline file.
+    pub pipeline_digest: Digest,
+    /// The pipeline's rules and connectors for cases as JSON, without secrets: `cases deliver` reads them later.
+    pub cases: String,
+    /// Digest by name of each model.
+    pub models: BTreeMap<String, Digest>,
+    /// The arithmetic that runs.
+    pub kernel_profile: String,
+}
+
+/// A run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The number; `R-0001` for people.
+    pub number: i64,
+    /// The id (ULID).
+    pub id: String,
+    /// The pipeline's name and the first digits of its digest.
+    pub pipeline: String,
+    /// The rules and connectors for cases as JSON.
+    #[serde(skip)]
+    pub cases: String,
+    /// The version of the program.
+    pub version: String,
+    /// Digest by name of each model.
+    pub models: BTreeMap<String, String>,
+    /// The arithmetic that ran.
+    pub kernel_profile: String,
+    /// When it started.
+    pub started: String,
+    /// When it ended; none while it runs, or where it was killed.
+    pub ended: Option<String>,
+    /// The exit code.
+    pub exit: Option<u8>,
+}
+
+impl RunRecord {
+    /// The number as people write it.
+    pub fn name(&self) -> String {
+        format!("R-{:04}", self.number)
+    }
+}
+
+/// What became of one input of a run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct InputRecord {
+    /// The path as given.
+    pub path: String,
+    /// `done`, `unchanged`, `duplicate`, `quarantined`, `failed`.
+    pub state: String,
+    /// The file's digest, where it could be read.
+    pub document: Option<Digest>,
+    /// A stable code.
+    pub reason: Option<String>,
+    /// For people.
+    pub message: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+const COLUMNS: &str = "number, id, pipeline, cases, version, models, kernel_profile, started, ended, exit";
+
+impl Ledger {
+    /// Starts a run. Runs that never ended (killed) stay in the ledger as such.
+    pub fn start_run(&mut self, start: &RunStart) -> Result<RunRecord> {
+        let models: BTreeMap<&String, String> = start.models.iter().map(|(name, digest)| (name, digest.to_string())).collect();
+        let models = serde_json::json!(models).to_string();
+        let id = Ulid::new().to_string();
+        let version = env!("CARGO_PKG_VERSION");
+        let transaction = self.database.transaction()?;
+        transaction.execute(
+            "INSERT INTO run (id, pipeline, pipeline_digest, cases, version, models, kernel_profile, started)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                id,
+                start.pipeline,
+                start.pipeline_digest.as_bytes(),
+                start.cases,
+                version,
+                models,
+                start.kernel_profile,
+                now()
+            ],
+        )?;
+        let number = transaction.last_insert_rowid();
+        let payload = serde_json::json!({
+            "run": id, "number": number, "pipeline": start.pipeline, "pipeline_sha256": start.pipeline_digest,
+            "models": start.models, "kernel_profile": start.kernel_profile, "version": version,
+        });
+        super::audit::append(&transaction, AuditKind::RunStarted, &payload)?;
+        transaction.commit()?;
+        let query = format!("SELECT {COLUMNS} FROM run WHERE number = ?1");
+        Ok(self.database.query_row(&query, [number], record)?)
+    }
+
+    /// Ends a run.
+    pub fn end_run(&mut self, run: &RunRecord, exit: u8, report: Digest) -> Result<()> {
+        let transaction = self.database.transaction()?;
+        transaction.execute("UPDATE run SET ended = ?2, exit = ?3 WHERE number = ?1", params![run.number, now(), exit])?;
+        let payload = serde_json::json!({ "run": run.id, "exit": exit, "report_sha256": report });
+        super::audit::append(&transaction, AuditKind::RunEnded, &payload)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// A run by its number.
+    pub fn run(&self, number: i64) -> Result<Option<RunRecord>> {
+        let query = format!("SELECT {COLUMNS} FROM run WHERE number = ?1");
+        Ok(self.database.query_row(&query, [number], record).optional()?)
+    }
+
+    /// The runs, newest first, at most `limit`.
+    pub fn runs(&self, limit: usize) -> Result<Vec<RunRecord>> {
+        let mut query = self.database.prepare(&format!("SELECT {COLUMNS} FROM run ORDER BY number DESC LIMIT ?1"))?;
+        let rows = query.query_map([limit as i64], record)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Records what became of an input.
+    pub fn record_input(&mut self, run: &RunRecord, input: &InputRecord) -> Result<()> {
+        let document = input.document.map(|digest| digest.as_bytes().to_vec());
+        self.database.execute(
+            "INSERT OR REPLACE INTO run_input (run, path, state, document, reason, message, remedy) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![run.number, input.path, input.state, document, input.reason, input.message, input.remedy],
+        )?;
+        Ok(())
+    }
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
+    let models: String = row.get(5)?;
+    Ok(RunRecord {
+        number: row.get(0)?,
+        id: row.get(1)?,
+        pipeline: row.get(2)?,
+        cases: row.get(3)?,
+        version: row.get(4)?,
+        models: serde_json::from_str(&models).unwrap_or_default(),
+        kernel_profile: row.get(6)?,
+        started: row.get(7)?,
+        ended: row.get(8)?,
+        exit: row.get(9)?,
+    })
+}
