@@ -250,4 +250,12 @@ fn encrypt(document: &mut Document, user_password: &str) {
     };
     let state = EncryptionState::try_from(version).expect("an encryption state");
     document.encrypt(&state).expect("encrypting in memory");
+    // The last 16 bytes of /U mean nothing, and lopdf draws them by chance.
+    for object in document.objects.values_mut() {
+        let Ok(dictionary) = object.as_dict_mut() else { continue };
+        if dictionary.get(b"Filter").and_then(Object::as_name).is_ok_and(|name| name == b"Standard") {
+            let padding = dictionary.get_mut(b"U").and_then(Object::as_str_mut).expect("/U of the Encrypt dictionary");
+            padding[16..].fill(0);
+        }
+    }
 }
