@@ -225,7 +225,10 @@ impl FontStore {
         Some(Composite {
             two_bytes: encoding.lookup_cid_code(0x41, 1).is_none(),
             encoding,
-            values,
+            // A ToUnicode that names an identity says that the codes are characters.
+            values: values.or_else(|| {
+                dict.get::<Name<'_>>("ToUnicode").filter(|name| name.as_ref().starts_with(b"Identity")).map(|_| UnicodeValues::Ucs2)
+            }),
             to_unicode,
             cid_to_unicode,
             widths: descendant.get::<Array<'_>>("W").map(|array| read_widths(&array)).unwrap_or_default(),

@@ -448,10 +448,14 @@ impl Interpreter<'_> {
                     let leading = state.leading;
                     state.next_line(0.0, -leading);
                 }
-                Op::ShowText(text) => self.show(&mut state, text.0),
+                Op::ShowText(text) => {
+                    self.order += 1;
+                    self.show(&mut state, text.0);
+                }
                 Op::NextLineAndShowText(text) => {
                     let leading = state.leading;
                     state.next_line(0.0, -leading);
+                    self.order += 1;
                     self.show(&mut state, text.0);
                 }
                 Op::ShowTextWithParameters(text) => {
@@ -459,21 +463,17 @@ impl Interpreter<'_> {
                     state.character_spacing = text.1.as_f64();
                     let leading = state.leading;
                     state.next_line(0.0, -leading);
+                    self.order += 1;
                     self.show(&mut state, text.2);
                 }
                 Op::ShowTexts(items) => {
-                    for item in items.0.iter::<Object<'_>>() {
-                        match item {
-                            Object::String(text) => self.show(&mut state, &text),
-                            Object::Number(number) => {
-                                let shift = -number.as_f64() / 1000.0 * state.size;
-                                let (tx, ty) = match &state.font {
-                                    Some(font) if font.vertical => (0.0, shift),
-                                    _ => (shift * state.stretch, 0.0),
-                                };
-                                state.text = Matrix([1.0, 0.0, 0.0, 1.0, tx, ty]).then(&state.text);
+                    match glued_numbers_parted(items.0.data()) {
+                        None => self.show_all(&mut state, items.0),
+                        Some(mended) => {
+                            let mut mended = TypedIter::new(&mended);
+                            if let Some(Op::ShowTexts(items)) = mended.next() {
+                                self.show_all(&mut state, items.0);
                             }
-                            _ => {}
                         }
                     }
                 }
@@ -525,6 +525,25 @@ impl Interpreter<'_> {
         }
     }
 
+    /// Strings and the adjustments between them.
+    fn show_all(&mut self, state: &mut State, items: &Array<'_>) {
+        self.order += 1;
+        for item in items.iter::<Object<'_>>() {
+            match item {
+                Object::String(text) => self.show(state, &text),
+                Object::Number(number) => {
+                    let shift = -number.as_f64() / 1000.0 * state.size;
+                    let (tx, ty) = match &state.font {
+                        Some(font) if font.vertical => (0.0, shift),
+                        _ => (shift * state.stretch, 0.0),
+                    };
+                    state.text = Matrix([1.0, 0.0, 0.0, 1.0, tx, ty]).then(&state.text);
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn show(&mut self, state: &mut State, text: &PdfString<'_>) {
         if state.font.is_none() {
             state.font = self.fonts.fallback();
@@ -545,7 +564,6 @@ impl Interpreter<'_> {
         let mirrored = !font.vertical && (a * d - b * c) * state.stretch.signum() > 0.0;
         let size = (state.size.abs() * across) as f32;
         let place = Place { frame, size, along: along as f32, mirrored, font: &font };
-        self.order += 1;
         font.for_each_code(text.as_bytes(), |code, length, entry| {
             let spacing = state.character_spacing + if length == 1 && code == 32 { state.word_spacing } else { 0.0 };
             let advance = f64::from(entry.advance) * state.size;
@@ -838,6 +856,42 @@ struct Place<'f> {
     along: f32,
     mirrored: bool,
     font: &'f Font,
+}
+
+/// The operand of `TJ` with a space before every minus sign that stands within a number, and the operator after it: writers that
+/// forget the space between two adjustments (`-33-330`) mean two. None where there is nothing to mend.
+fn glued_numbers_parted(array: &[u8]) -> Option<Vec<u8>> {
+    let is_glued = |at: usize| {
+        at > 0 && array[at - 1].is_ascii_digit() && array.get(at + 1).is_some_and(|next| next.is_ascii_digit() || *next == b'.')
+    };
+    if !memchr::memchr_iter(b'-', array).any(is_glued) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(array.len() + 16);
+    let (mut depth, mut escaped, mut mended) = (0_u32, false, false);
+    for (at, &byte) in array.iter().enumerate() {
+        if depth > 0 {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'(' => depth += 1,
+                b')' => depth -= 1,
+                _ => {}
+            }
+        } else if byte == b'(' {
+            depth = 1;
+        } else if byte == b'-' && is_glued(at) {
+            out.push(b' ');
+            mended = true;
+        }
+        out.push(byte);
+    }
+    if out.first() != Some(&b'[') {
+        out.insert(0, b'[');
+        out.push(b']');
+    }
+    out.extend_from_slice(b" TJ");
+    mended.then_some(out)
 }
 
 fn color_space(resources: &Resources<'_>, name: &Name<'_>) -> Space {

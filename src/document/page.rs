@@ -22,7 +22,7 @@ pub(super) fn read(
 ) -> (Page, Vec<DocumentWarning>) {
     let (width, height) = source.render_dimensions();
     let mut ink = interpret(source, fonts, hidden_groups, limits);
-    hidden::mark(&mut ink, width, height);
+    let has_layer = hidden::mark(&mut ink, width, height);
     let blocks = lay_out(&ink);
     let mut warnings = Vec::new();
     let mut warn = |code: &str, message: String| {
@@ -30,6 +30,9 @@ pub(super) fn read(
     };
     if let Some(limit) = ink.limit {
         warn("limit-reached", format!("the page exceeds the limit of {limit}; it was read in part"));
+    }
+    if has_layer {
+        warn("invisible-text-layer", "the text is an invisible layer, as OCR leaves it over a scan".to_owned());
     }
     if ink.unmapped > 0 {
         warn("unmapped-glyphs", format!("{} characters have no known text", ink.unmapped));

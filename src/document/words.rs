@@ -11,7 +11,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use super::font::{Text, is_space};
 use super::graphics::Frame;
 use super::interpret::Glyph;
-use super::{BoundingBox, Word};
+use super::Word;
 
 /// A piece of a line, in the coordinates of its frame.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ pub(super) fn is_wide(c: char) -> bool {
 /// The fragments of the glyphs of one frame, each with its row; rows count downwards.
 pub(super) fn fragments(glyphs: &[&Glyph]) -> Vec<Fragment> {
     let chunks = chunks(glyphs);
-    let rows = rows(glyphs, chunks);
+    let rows = rows(chunks);
     let mut fragments = Vec::new();
     for (row, chunks) in rows.into_iter().enumerate() {
         let mut line: Vec<Item> = chunks.into_iter().flat_map(|chunk| chunk.items).collect();
@@ -199,17 +199,20 @@ impl Overprint {
 }
 
 /// Puts chunks on rows, top to bottom. Raised and lowered small pieces (footnote marks, indices) go to the row they touch.
-fn rows(glyphs: &[&Glyph], mut chunks: Vec<Chunk>) -> Vec<Vec<Chunk>> {
-    let _ = glyphs;
+fn rows(mut chunks: Vec<Chunk>) -> Vec<Vec<Chunk>> {
     chunks.sort_by(|a, b| a.base.total_cmp(&b.base));
     let mut rows: Vec<Vec<Chunk>> = Vec::new();
     for chunk in chunks {
-        let fits = rows.last().and_then(|row| row.last()).is_some_and(|last| {
-            (chunk.base - last.base).abs() <= 0.22 * chunk.size.min(last.size).max(0.5 * chunk.size.max(last.size))
-        });
-        match rows.last_mut() {
-            Some(row) if fits => row.push(chunk),
-            _ => rows.push(vec![chunk]),
+        let fits = |row: &Vec<Chunk>| {
+            row.last().is_some_and(|last| {
+                (chunk.base - last.base).abs() <= 0.22 * chunk.size.min(last.size).max(0.5 * chunk.size.max(last.size))
+            }) && !row.iter().any(|other| lie_on_each_other(other, &chunk))
+        };
+        // Two texts on one spot (a stamp over print) make two rows of one height.
+        let start = rows.len().saturating_sub(3);
+        match rows[start..].iter_mut().rev().find(|row| fits(row)) {
+            Some(row) => row.push(chunk),
+            None => rows.push(vec![chunk]),
         }
     }
     attach_scripts(&mut rows);
@@ -225,7 +228,10 @@ fn attach_scripts(rows: &mut [Vec<Chunk>]) {
                 .into_iter()
                 .flatten()
                 .filter(|&other| other < rows.len())
-                .find(|&other| rows[other].iter().any(|host| touches(&rows[at][index], host)));
+                .find(|&other| {
+                    let script = &rows[at][index];
+                    rows[other].iter().any(|host| touches(script, host)) && !rows[other].iter().any(|host| lie_on_each_other(host, script))
+                });
             match target {
                 Some(other) => {
                     let chunk = rows[at].remove(index);
@@ -239,12 +245,18 @@ fn attach_scripts(rows: &mut [Vec<Chunk>]) {
 
 /// Whether a small chunk hangs on a larger one: next to it, overlapping its height by more than a third of its own.
 fn touches(script: &Chunk, host: &Chunk) -> bool {
-    if script.size > 0.85 * host.size || script.items.len() > 12 {
+    if script.size > 0.85 * host.size || script.size < 0.3 * host.size || script.items.len() > 12 {
         return false;
     }
     let overlap = script.v1.min(host.v1) - script.v0.max(host.v0);
     let gap = (script.u0 - host.u1).max(host.u0 - script.u1);
     overlap > 0.4 * (script.v1 - script.v0) && gap < 0.35 * host.size
+}
+
+/// Whether two chunks cover each other by more than kerning and italics explain.
+fn lie_on_each_other(a: &Chunk, b: &Chunk) -> bool {
+    let overlap = a.u1.min(b.u1) - a.u0.max(b.u0);
+    overlap > 0.6 * a.size.min(b.size) && a.items.len() > 1 && b.items.len() > 1
 }
 
 fn fragment(glyphs: &[&Glyph], items: &[Item], row: usize) -> Option<Fragment> {
@@ -319,6 +331,8 @@ fn word_gap(glyphs: &[&Glyph], items: &[Item]) -> f32 {
         .windows(2)
         .filter(|pair| !pair[1].space_before)
         .map(|pair| (glyphs[pair[0].glyph], glyphs[pair[1].glyph]))
+        // Letterspacing is set within a shown string; letters placed one by one, far apart, are labels.
+        .filter(|(a, b)| a.order == b.order)
         .filter(|(a, b)| !a.text.first().is_some_and(is_wide) && !b.text.first().is_some_and(is_wide))
         .map(|(a, b)| b.u0 - a.u1)
         .collect();
@@ -385,7 +399,3 @@ fn compose(word: &mut FrameWord) {
     word.text = composed;
 }
 
-/// The page box of a fragment.
-pub(super) fn page_box(fragment: &Fragment, frame: Frame) -> BoundingBox {
-    frame.box_to_page(fragment.u0, fragment.v0, fragment.u1, fragment.v1)
-}

@@ -1,5 +1,7 @@
 //! [`Passage`](crate::passage::Passage) -> [`Finding`] (people call it a flag): which risks of the taxonomy a passage expresses.
 
+pub mod taxonomy;
+
 use serde::{Deserialize, Serialize};
 
 use crate::language::Span;
