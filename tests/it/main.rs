@@ -1,6 +1,6 @@
 //! The product as its users meet it: the real binary, run over the fixtures in a folder of its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod context;
 

@@ -209,7 +209,7 @@ fn cause_of_death(status: io::Result<ExitStatus>, complaint: &str, options: &Rea
     crashed(if complaint.is_empty() { how } else { format!("{how}: {complaint}") })
 }
 
-/// The last line of standard error.
+/// The last line of standard error, save for the advice on backtraces that the standard library ends with.
 fn last_words(mut stderr: impl Read) -> String {
     const KEPT: usize = 8 << 10;
     let mut kept: VecDeque<u8> = VecDeque::with_capacity(KEPT);
@@ -220,7 +220,8 @@ fn last_words(mut stderr: impl Read) -> String {
     }
     let bytes: Vec<u8> = kept.into();
     let text = String::from_utf8_lossy(&bytes);
-    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned()
+    let says_something = |line: &&str| !line.trim().is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE");
+    text.lines().rev().find(says_something).unwrap_or_default().trim().to_owned()
 }
 
 fn crashed(detail: String) -> DocumentError {
