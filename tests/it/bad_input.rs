@@ -17,7 +17,11 @@ fn a_bad_file_is_named_with_its_reason_and_keeps_its_row() {
     arguments.extend(["--out".to_owned(), "text".to_owned()]);
     let finished = context.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).expect_code(3);
     for (stem, reason) in cases {
-        let line = finished.stderr.lines().find(|line| line.contains(&format!("{stem}.pdf"))).unwrap_or_else(|| panic!("{stem}: {}", finished.stderr));
+        let line = finished
+            .stderr
+            .lines()
+            .find(|line| line.contains(&format!("{stem}.pdf")))
+            .unwrap_or_else(|| panic!("{stem}: {}", finished.stderr));
         assert!(line.contains(reason), "{line}");
         let row = context.json(&format!("text/{stem}.json"));
         assert_eq!(row["pages"], serde_json::json!([]), "{stem}");

@@ -47,7 +47,12 @@ fn chinese_without_an_embedded_font_is_read_without_gaps() {
     let context = TestContext::new();
     let report = pages(&context, "formosa-river-bank-annual-report-113");
     let all: String = report.iter().map(text).collect();
-    for phrase in ["稅前淨利為68億8,880萬元，較上年度減少10.2%。", "目前尚無\n可行之退場計畫", "呆帳費用 (2,846,900) (1,937,200)", "金額單位為新臺幣仟元"] {
+    for phrase in [
+        "稅前淨利為68億8,880萬元，較上年度減少10.2%。",
+        "目前尚無\n可行之退場計畫",
+        "呆帳費用 (2,846,900) (1,937,200)",
+        "金額單位為新臺幣仟元",
+    ] {
         assert!(all.contains(phrase), "{phrase}\n{all}");
     }
     let minutes = pages(&context, "monetary-board-minutes-113q1");
@@ -82,7 +87,8 @@ fn hidden_text_stands_apart() {
         assert!(!text.contains(hidden), "{hidden} must not be in the text:\n{text}");
     }
     assert!(text.contains("Quarterly letter to members"), "white on a dark band can be read:\n{text}");
-    let mut reasons: Vec<&str> = pages[0]["hidden"].as_array().unwrap().iter().map(|hidden| hidden["reason"].as_str().unwrap()).collect();
+    let mut reasons: Vec<&str> =
+        pages[0]["hidden"].as_array().unwrap().iter().map(|hidden| hidden["reason"].as_str().unwrap()).collect();
     reasons.sort_unstable();
     assert_eq!(reasons, ["background-colour", "render-mode", "tiny"]);
 }

@@ -9,7 +9,11 @@ use crate::press;
 fn committed_files_are_what_the_program_makes() {
     for made in press::fixtures() {
         let kept = std::fs::read(fixture(made.path)).unwrap_or_else(|error| panic!("{}: {error}", made.path));
-        assert!(kept == made.bytes, "{}: differs from what `cargo run --example make_fixtures` makes: run it and commit", made.path);
+        assert!(
+            kept == made.bytes,
+            "{}: differs from what `cargo run --example make_fixtures` makes: run it and commit",
+            made.path
+        );
     }
 }
 
@@ -30,8 +34,14 @@ fn every_source_says_that_it_is_made_up() {
     for entry in std::fs::read_dir(fixture("sources")).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains("made up for") || text.contains("為測試軟體而編寫"), "{}: say in the text that it is made up", path.display());
-        for identifier in text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() == 20 && word.starts_with("ZZZZ")) {
+        assert!(
+            text.contains("made up for") || text.contains("為測試軟體而編寫"),
+            "{}: say in the text that it is made up",
+            path.display()
+        );
+        for identifier in
+            text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() == 20 && word.starts_with("ZZZZ"))
+        {
             assert!(has_valid_check_digits(identifier), "{}: {identifier}", path.display());
         }
     }

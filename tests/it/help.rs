@@ -10,7 +10,11 @@ fn commands(context: &TestContext, above: &[String]) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     for line in list.lines().take_while(|line| line.starts_with("  ")) {
         // A name starts in the third column; descriptions that wrap are indented further.
-        let Some(name) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')).and_then(|rest| rest.split_whitespace().next()) else { continue };
+        let Some(name) =
+            line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')).and_then(|rest| rest.split_whitespace().next())
+        else {
+            continue;
+        };
         if name != "help" {
             let command: Vec<String> = above.iter().cloned().chain([name.to_owned()]).collect();
             all.push(command.clone());

@@ -15,7 +15,8 @@ pub fn write(source: &Source, sheets: &[Sheet]) -> Vec<u8> {
     let mut document = Document::with_version("1.7");
     document.reference_table.cross_reference_type = XrefType::CrossReferenceTable;
     let fonts = write_fonts(&mut document, sheets);
-    let contents: Vec<ObjectId> = sheets.iter().map(|sheet| document.add_object(deflated(Dictionary::new(), sheet_operators(sheet).as_bytes()))).collect();
+    let contents: Vec<ObjectId> =
+        sheets.iter().map(|sheet| document.add_object(deflated(Dictionary::new(), sheet_operators(sheet).as_bytes()))).collect();
     let pictures: Vec<Option<ObjectId>> = sheets.iter().map(|sheet| write_picture(&mut document, sheet)).collect();
     let information = document.add_object(information(source));
     // The page tree comes last, so that a file cut short has lost it, as most files cut short have.
