@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Exit;
+use super::terminal::harmless;
 use crate::config::Config;
 use crate::document::{BoundingBox, Document, HiddenReason, Page, ReadOptions, worker};
 use crate::error::{Error, OrFail, Result};
@@ -166,7 +167,7 @@ fn report(results: &[Extracted], config: &Config) -> Result<()> {
     }
     for result in results {
         if let Some(error) = &result.error {
-            eprintln!("{}: {error}", result.file);
+            eprintln!("{}: {}", harmless(&result.file), harmless(error));
         }
     }
     if !config.quiet {
