@@ -1,5 +1,11 @@
 //! The command line: raw arguments in, one file per command, an [`Exit`] out.
 
+/// Prints a line as the standard macro does, save that a reader who closes the pipe early (`| head`) is no fault: the standard
+/// one panics. Shadows it in every command.
+macro_rules! println {
+    ($($arguments:tt)*) => { $crate::cli::terminal::print_line(format_args!($($arguments)*)) };
+}
+
 mod classify;
 mod extract;
 mod report;

@@ -2,12 +2,100 @@
 //!
 //! Boxes are PDF points with a top-left origin of the page as displayed (after `/Rotate`). Text is NFC.
 
+mod bidi;
+mod blocks;
+mod facts;
+mod finish;
+mod font;
+mod graphics;
+mod headings;
+mod hidden;
+mod interpret;
+mod limits;
+mod open;
+mod order;
+mod page;
+mod running;
+mod stated;
+mod tables;
+mod text;
+mod words;
+pub mod worker;
+
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+pub use limits::{Limits, ReadOptions};
 
 use crate::digest::Digest;
 
 /// Raised whenever the extracted output can change.
 pub const VERSION: u32 = 1;
+
+/// Reads a file in this process. Hostile files belong into [`worker::read_isolated`], which gives the same document.
+///
+/// # Errors
+/// Where the file is no PDF, is damaged beyond repair, or needs a password that `options` lacks. Pages that cannot be read are
+/// no error: they are in the document with their state.
+pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Document, DocumentError> {
+    let mut pages = Vec::new();
+    let bytes = Arc::new(bytes.to_vec());
+    let id = Digest::of(&bytes);
+    let facts = read_pages(bytes, options, &mut |_| {}, &mut |page| {
+        pages.push(page);
+        Ok(())
+    })?;
+    Ok(facts.into_document(id, pages))
+}
+
+/// What a file says apart from its pages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Facts {
+    metadata: Metadata,
+    outline: Vec<OutlineEntry>,
+    warnings: Vec<DocumentWarning>,
+}
+
+impl Facts {
+    /// The finished document of these facts and the pages.
+    fn into_document(self, id: Digest, pages: Vec<Page>) -> Document {
+        let Self { metadata, outline, warnings } = self;
+        let mut document = Document { id, metadata, pages, outline, warnings };
+        finish::finish(&mut document);
+        document
+    }
+}
+
+/// Reads page after page, handing each on as it is done, so that memory does not grow with the file.
+fn read_pages(
+    bytes: Arc<Vec<u8>>,
+    options: &ReadOptions,
+    on_open: &mut dyn FnMut(u32),
+    on_page: &mut dyn FnMut(Page) -> Result<(), DocumentError>,
+) -> Result<Facts, DocumentError> {
+    let opened = open::open(bytes, options.password.as_deref())?;
+    let pdf = &opened.pdf;
+    on_open(u32::try_from(pdf.pages().len()).unwrap_or(u32::MAX));
+    let mut warnings = Vec::new();
+    if let Some(repaired) = opened.repaired {
+        warnings.push(DocumentWarning { code: "repaired".to_owned(), page: None, message: repaired.to_owned() });
+    }
+    let labels = facts::page_labels(pdf);
+    let groups = facts::hidden_groups(pdf);
+    let mut fonts = font::FontStore::new();
+    for ((number, source), label) in (1_u32..).zip(pdf.pages().iter()).zip(labels) {
+        if number as usize > options.limits.pages {
+            let message = format!("the file has more than {} pages; the rest was not read", options.limits.pages);
+            warnings.push(DocumentWarning { code: "limit-reached".to_owned(), page: Some(number), message });
+            break;
+        }
+        let (page, page_warnings) = page::read(source, number, label, &mut fonts, &groups, &options.limits);
+        warnings.extend(page_warnings);
+        on_page(page)?;
+    }
+    Ok(Facts { metadata: facts::metadata(pdf, opened.encrypted), outline: facts::outline(pdf), warnings })
+}
 
 /// One file as read: its identity is the SHA-256 of its bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,6 +226,20 @@ pub enum HiddenReason {
     Covered,
     /// In an optional-content group that is switched off.
     OptionalContent,
+}
+
+impl HiddenReason {
+    /// The reason as it stands in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RenderMode => "render-mode",
+            Self::BackgroundColour => "background-colour",
+            Self::Tiny => "tiny",
+            Self::OffPage => "off-page",
+            Self::Covered => "covered",
+            Self::OptionalContent => "optional-content",
+        }
+    }
 }
 
 /// A block of lines that belong together.

@@ -3,8 +3,10 @@
 //! Offsets inside the product are bytes of the NFC text ([`Span`]); at every interface they become Unicode code points
 //! ([`offsets`]).
 
+pub mod dates;
 pub mod identify;
 pub mod normalise;
+pub mod numbers;
 pub mod offsets;
 pub mod script;
 pub mod sentences;

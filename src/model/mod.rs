@@ -1,1 +1,69 @@
-//! Local models through Candle: registry, digests, tokenizer, encoder. Imports no stage.
+//! Local models: registry, digests, tokenizer, encoder. Imports no stage.
+//!
+//! No model runs that the registry does not describe, and none whose files do not have the digests that it gives.
+
+pub mod encoder;
+pub mod input;
+pub mod reference;
+pub mod registry;
+pub mod tokenizer;
+pub mod weights;
+
+use std::path::PathBuf;
+
+/// Why a model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// There is no folder with models.
+    #[error(
+        "no models found; name their folder with --models DIR or SCRUTINEER_MODELS, or put it beside the program as `models`"
+    )]
+    NoFolder,
+    /// The registry's file is wrong.
+    #[error("the model registry {} is not valid: {message}", path.display())]
+    Registry {
+        /// `models.toml`.
+        path: PathBuf,
+        /// What is wrong, with line and key.
+        message: String,
+    },
+    /// The registry does not describe the model.
+    #[error("the model registry does not describe a model `{name}`")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// A file of a model cannot be read.
+    #[error("model `{model}`: cannot read {}; restore it from the distribution ({source})", path.display())]
+    Unreadable {
+        /// The model.
+        model: String,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file of a model is not the one that the registry describes.
+    #[error("model `{model}`: {} is not the file that the registry describes (SHA-256 {found}, expected {expected}): it was changed or damaged; restore it from the distribution", path.display())]
+    Tampered {
+        /// The model.
+        model: String,
+        /// The file.
+        path: PathBuf,
+        /// The digest that the registry gives.
+        expected: String,
+        /// The digest of the file.
+        found: String,
+    },
+    /// A file of a model does not hold what it should.
+    #[error("model `{model}`: {detail}")]
+    Malformed {
+        /// The model.
+        model: String,
+        /// What is missing or wrong.
+        detail: String,
+    },
+    /// Candle refused an operation.
+    #[error("the model could not be evaluated")]
+    Evaluation(#[from] candle_core::Error),
+}

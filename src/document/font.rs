@@ -1,0 +1,578 @@
+//! Fonts: from the bytes of a show operator to character codes, their Unicode text and their advance.
+//!
+//! Simple fonts (Type 1, TrueType, Type 3) are read by hayro-font: encodings, differences, glyph names through the Adobe Glyph
+//! List, widths of the fourteen standard fonts. Composite fonts are read here, over the CMaps of hayro-cmap, because their
+//! text needs more than `ToUnicode`: the character collections of Adobe (CNS1, GB1, Japan1, Korea1) through the predefined
+//! CMaps, Unicode-valued encodings, and the `cmap` and `post` tables of embedded programs.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hayro_font::hayro_cmap::{BfString, CMap, CMapName, CidFamily, WritingMode, load_embedded};
+use hayro_font::{CMapResolverFn, FontCache, FontGlyph, FontQuery, FontResolverFn, GlyphId, StandardFont};
+use hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier, Stream, String as PdfString};
+
+/// The text of one character code.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Text {
+    /// No Unicode value is known.
+    Unmapped,
+    One(char),
+    Many(Rc<str>),
+}
+
+impl Text {
+    pub(super) fn push_to(&self, out: &mut String) {
+        match self {
+            Self::Unmapped => {}
+            Self::One(c) => out.push(*c),
+            Self::Many(s) => out.push_str(s),
+        }
+    }
+
+    pub(super) fn first(&self) -> Option<char> {
+        match self {
+            Self::Unmapped => None,
+            Self::One(c) => Some(*c),
+            Self::Many(s) => s.chars().next(),
+        }
+    }
+
+    /// Whether it is white space alone (the empty text too).
+    pub(super) fn is_blank(&self) -> bool {
+        match self {
+            Self::Unmapped => false,
+            Self::One(c) => is_space(*c),
+            Self::Many(s) => s.chars().all(is_space),
+        }
+    }
+
+    fn from_string(text: &str) -> Self {
+        let mut characters = text.chars();
+        match (characters.next(), characters.next()) {
+            (None, _) => Self::Unmapped,
+            (Some(c), None) => Self::One(c),
+            _ => Self::Many(text.into()),
+        }
+    }
+}
+
+/// White space of a page: Unicode white space, no-break and zero-width spaces, the ideographic space.
+pub(super) fn is_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}' | '\u{2060}')
+}
+
+/// What a font says about one character code. Lengths are in ems.
+#[derive(Clone, Debug)]
+pub(super) struct Code {
+    pub(super) text: Text,
+    /// The advance along the writing direction; negative for vertical fonts (down the page).
+    pub(super) advance: f32,
+    /// The glyph's width across, where the font is vertical.
+    pub(super) width: f32,
+    /// The position vector of vertical writing: from the horizontal origin to the vertical one.
+    pub(super) origin: (f32, f32),
+}
+
+/// A font of a page.
+pub(super) struct Font {
+    kind: Kind,
+    pub(super) bold: bool,
+    pub(super) vertical: bool,
+    /// Above and below the baseline, in ems, both positive.
+    pub(super) ascent: f32,
+    pub(super) descent: f32,
+}
+
+enum Kind {
+    Simple(Box<[Code]>),
+    Composite(Box<Composite>),
+}
+
+impl Font {
+    /// Calls `each` with the code, its length in bytes and what the font says about it, for every code of a shown string.
+    pub(super) fn for_each_code(&self, bytes: &[u8], mut each: impl FnMut(u32, usize, &Code)) {
+        match &self.kind {
+            Kind::Simple(codes) => {
+                for &byte in bytes {
+                    if let Some(code) = codes.get(usize::from(byte)) {
+                        each(u32::from(byte), 1, code);
+                    }
+                }
+            }
+            Kind::Composite(composite) => {
+                let mut at = 0;
+                while at < bytes.len() {
+                    let (code, length) = composite.read_code(&bytes[at..]);
+                    at += length;
+                    let known = composite.cache.borrow().get(&code).cloned();
+                    let entry = known.unwrap_or_else(|| {
+                        let entry = Rc::new(composite.describe(code, self.vertical));
+                        composite.cache.borrow_mut().insert(code, Rc::clone(&entry));
+                        entry
+                    });
+                    each(code, length, &entry);
+                }
+            }
+        }
+    }
+}
+
+/// The fonts of a document, each read once.
+pub(super) struct FontStore {
+    by_id: HashMap<ObjectIdentifier, Option<Rc<Font>>>,
+    fallback: Option<Rc<Font>>,
+    font_resolver: FontResolverFn,
+    cmap_resolver: CMapResolverFn,
+    collections: HashMap<&'static str, Option<Rc<CMap>>>,
+}
+
+impl FontStore {
+    pub(super) fn new() -> Self {
+        let font_resolver: FontResolverFn = Arc::new(|query: &FontQuery| {
+            let standard = match query {
+                FontQuery::Standard(standard) => *standard,
+                FontQuery::Fallback(fallback) => fallback.pick_standard_font(),
+            };
+            Some(standard.get_font_data())
+        });
+        let cmap_resolver: CMapResolverFn = Arc::new(|name| load_embedded(name));
+        Self { by_id: HashMap::new(), fallback: None, font_resolver, cmap_resolver, collections: HashMap::new() }
+    }
+
+    /// The font of a font dictionary. A font that cannot be read gives the standard fallback, so that ASCII text survives.
+    pub(super) fn font(&mut self, dict: &Dict<'_>) -> Option<Rc<Font>> {
+        let id = dict.obj_id();
+        if let Some(id) = id
+            && let Some(font) = self.by_id.get(&id)
+        {
+            return font.clone();
+        }
+        let font = self.read(dict).map(Rc::new).or_else(|| self.fallback());
+        if let Some(id) = id {
+            self.by_id.insert(id, font.clone());
+        }
+        font
+    }
+
+    /// Helvetica, for text shown without a usable font.
+    pub(super) fn fallback(&mut self) -> Option<Rc<Font>> {
+        if self.fallback.is_none() {
+            let font = FontCache::new().standard_font(StandardFont::Helvetica, &self.font_resolver)?;
+            self.fallback = Some(Rc::new(Font {
+                kind: Kind::Simple(simple_codes(&font, &[])),
+                bold: false,
+                vertical: false,
+                ascent: 0.95,
+                descent: 0.25,
+            }));
+        }
+        self.fallback.clone()
+    }
+
+    fn read(&mut self, dict: &Dict<'_>) -> Option<Font> {
+        let descendant = dict.get::<Array<'_>>("DescendantFonts").and_then(|array| array.iter::<Dict<'_>>().next());
+        let descriptor = descendant.as_ref().unwrap_or(dict).get::<Dict<'_>>("FontDescriptor").unwrap_or_default();
+        let name = dict.get::<Name<'_>>("BaseFont").map(|name| name.as_str().to_owned()).unwrap_or_default();
+        let bold = is_bold(&name, &descriptor);
+        let (ascent, descent) = vertical_extent(&descriptor);
+        if let Some(descendant) = descendant {
+            let composite = self.read_composite(dict, &descendant, &descriptor)?;
+            let vertical = composite.encoding.metadata().writing_mode == Some(WritingMode::Vertical);
+            return Some(Font { kind: Kind::Composite(Box::new(composite)), bold, vertical, ascent, descent });
+        }
+        let font = FontCache::new().font(dict, &self.font_resolver, &self.cmap_resolver)?;
+        let names = differences(dict);
+        Some(Font { kind: Kind::Simple(simple_codes(&font, &names)), bold, vertical: false, ascent, descent })
+    }
+
+    fn read_composite(&mut self, dict: &Dict<'_>, descendant: &Dict<'_>, descriptor: &Dict<'_>) -> Option<Composite> {
+        let encoding_object = dict.get::<Object<'_>>("Encoding");
+        let (encoding, values) = match &encoding_object {
+            Some(Object::Name(name)) => (self.named_cmap(name.as_ref())?, unicode_values(name.as_ref())),
+            Some(Object::Stream(stream)) => {
+                let resolver = Arc::clone(&self.cmap_resolver);
+                let base = stream.dict().get::<Name<'_>>("UseCMap").and_then(|name| unicode_values(name.as_ref()));
+                let cmap = stream.decoded_data().ok().and_then(|data| CMap::parse(&data, move |name| resolver(name)));
+                (cmap.unwrap_or_else(CMap::identity_h), base)
+            }
+            _ => (CMap::identity_h(), None),
+        };
+        let collection = encoding
+            .metadata()
+            .character_collection
+            .as_ref()
+            .map(|collection| collection.family.clone())
+            .filter(|family| !matches!(family, CidFamily::AdobeIdentity | CidFamily::Custom { .. }))
+            .or_else(|| {
+                let info = descendant.get::<Dict<'_>>("CIDSystemInfo")?;
+                let registry = info.get::<PdfString<'_>>("Registry")?;
+                let ordering = info.get::<PdfString<'_>>("Ordering")?;
+                Some(CidFamily::from_registry_ordering(registry.as_bytes(), ordering.as_bytes()))
+            });
+        let to_unicode = match dict.get::<Object<'_>>("ToUnicode") {
+            Some(Object::Stream(stream)) => stream.decoded_data().ok().and_then(|data| {
+                let resolver = Arc::clone(&self.cmap_resolver);
+                CMap::parse(&data, move |name| resolver(name))
+            }),
+            _ => None,
+        };
+        let cid_to_unicode = collection.as_ref().and_then(|family| self.collection(family));
+        let metric = |key: &str| descendant.get::<f32>(key);
+        let vertical_default = descendant.get::<[f32; 2]>("DW2").unwrap_or([880.0, -1000.0]);
+        Some(Composite {
+            two_bytes: encoding.lookup_cid_code(0x41, 1).is_none(),
+            encoding,
+            // A ToUnicode that names an identity says that the codes are characters.
+            values: values.or_else(|| {
+                dict.get::<Name<'_>>("ToUnicode").filter(|name| name.as_ref().starts_with(b"Identity")).map(|_| UnicodeValues::Ucs2)
+            }),
+            to_unicode,
+            cid_to_unicode,
+            widths: descendant.get::<Array<'_>>("W").map(|array| read_widths(&array)).unwrap_or_default(),
+            default_width: metric("DW").unwrap_or(1000.0),
+            vertical_widths: descendant.get::<Array<'_>>("W2").map(|array| read_vertical_widths(&array)).unwrap_or_default(),
+            vertical_default,
+            glyph_text: read_program(descendant, descriptor),
+            cache: RefCell::new(HashMap::new()),
+        })
+    }
+
+    fn named_cmap(&self, name: &[u8]) -> Option<CMap> {
+        match name {
+            b"Identity-H" => Some(CMap::identity_h()),
+            b"Identity-V" => Some(CMap::identity_v()),
+            _ => {
+                let known = CMapName::from_bytes(name);
+                match load_embedded(known) {
+                    Some(data) => {
+                        let resolver = Arc::clone(&self.cmap_resolver);
+                        CMap::parse(data, move |name| resolver(name))
+                    }
+                    // A name that no table is known for: two bytes a code is what nearly all of them have.
+                    None if name.ends_with(b"-V") => Some(CMap::identity_v()),
+                    None => Some(CMap::identity_h()),
+                }
+            }
+        }
+    }
+
+    fn collection(&mut self, family: &CidFamily) -> Option<Rc<CMap>> {
+        let key = match family {
+            CidFamily::AdobeJapan1 => "Japan1",
+            CidFamily::AdobeGB1 => "GB1",
+            CidFamily::AdobeCNS1 => "CNS1",
+            CidFamily::AdobeKorea1 => "Korea1",
+            CidFamily::AdobeIdentity | CidFamily::Custom { .. } => return None,
+        };
+        let resolver = Arc::clone(&self.cmap_resolver);
+        self.collections
+            .entry(key)
+            .or_insert_with(|| {
+                let data = load_embedded(family.ucs2_cmap()?)?;
+                CMap::parse(data, move |name| resolver(name)).map(Rc::new)
+            })
+            .clone()
+    }
+}
+
+/// How the codes of an encoding are Unicode values themselves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum UnicodeValues {
+    Ucs2,
+    Utf16,
+    Utf32,
+}
+
+/// `UniCNS-UTF16-H` and its like: the code is the character.
+fn unicode_values(name: &[u8]) -> Option<UnicodeValues> {
+    let name = std::str::from_utf8(name).ok()?;
+    if !name.starts_with("Uni") {
+        return None;
+    }
+    if name.contains("UCS2") {
+        Some(UnicodeValues::Ucs2)
+    } else if name.contains("UTF16") {
+        Some(UnicodeValues::Utf16)
+    } else if name.contains("UTF32") {
+        Some(UnicodeValues::Utf32)
+    } else {
+        None
+    }
+}
+
+struct Composite {
+    encoding: CMap,
+    values: Option<UnicodeValues>,
+    two_bytes: bool,
+    to_unicode: Option<CMap>,
+    cid_to_unicode: Option<Rc<CMap>>,
+    widths: HashMap<u32, f32>,
+    default_width: f32,
+    vertical_widths: HashMap<u32, [f32; 3]>,
+    vertical_default: [f32; 2],
+    glyph_text: GlyphText,
+    cache: RefCell<HashMap<u32, Rc<Code>>>,
+}
+
+impl Composite {
+    /// The next code and its length; at least one byte is consumed.
+    fn read_code(&self, bytes: &[u8]) -> (u32, usize) {
+        let mut code = 0_u32;
+        for (index, &byte) in bytes.iter().take(4).enumerate() {
+            code = (code << 8) | u32::from(byte);
+            if self.encoding.lookup_cid_code(code, index as u8 + 1).is_some() {
+                return (code, index + 1);
+            }
+        }
+        // A code that no range holds keeps the rhythm of the encoding: two bytes, unless single bytes are codes.
+        match *bytes {
+            [high, low, ..] if self.two_bytes || high >= 0x80 => ((u32::from(high) << 8) | u32::from(low), 2),
+            [byte, ..] => (u32::from(byte), 1),
+            [] => (0, 1),
+        }
+    }
+
+    fn describe(&self, code: u32, vertical: bool) -> Code {
+        let cid = (1..=4).find_map(|length| self.encoding.lookup_cid_code(code, length)).unwrap_or(0);
+        let width = self.widths.get(&cid).copied().unwrap_or(self.default_width) / 1000.0;
+        let (advance, origin) = if vertical {
+            match self.vertical_widths.get(&cid) {
+                Some([advance, x, y]) => (advance / 1000.0, (x / 1000.0, y / 1000.0)),
+                None => (self.vertical_default[1] / 1000.0, (width / 2.0, self.vertical_default[0] / 1000.0)),
+            }
+        } else {
+            (width, (0.0, 0.0))
+        };
+        Code { text: self.text(code, cid), advance, width, origin }
+    }
+
+    fn text(&self, code: u32, cid: u32) -> Text {
+        let declared = self.to_unicode.as_ref().and_then(|cmap| cmap.lookup_bf_string(code)).map(from_bf).and_then(sound);
+        declared
+            .or_else(|| self.values.and_then(|values| decode_value(values, code)))
+            .or_else(|| self.cid_to_unicode.as_ref()?.lookup_bf_string(cid).map(from_bf).and_then(sound))
+            .or_else(|| self.glyph_text.text(cid))
+            .unwrap_or(Text::Unmapped)
+    }
+}
+
+fn decode_value(values: UnicodeValues, code: u32) -> Option<Text> {
+    let value = match values {
+        UnicodeValues::Utf16 if code > 0xffff => {
+            let units = [(code >> 16) as u16, code as u16];
+            char::decode_utf16(units).next()?.ok()?
+        }
+        _ => char::from_u32(code)?,
+    };
+    sound(Text::One(value))
+}
+
+fn from_bf(value: BfString) -> Text {
+    match value {
+        BfString::Char(c) => Text::One(c),
+        BfString::String(s) => Text::from_string(&s),
+    }
+}
+
+/// Rejects values that stand for "nothing known": NUL, controls, the replacement character, noncharacters. Symbol fonts' private
+/// code points of bullets and the like become the characters they show.
+fn sound(text: Text) -> Option<Text> {
+    match text {
+        Text::Unmapped => None,
+        Text::One(c) => sound_char(c).map(Text::One),
+        Text::Many(s) => {
+            let kept: String = s.chars().filter_map(sound_char).collect();
+            (!kept.is_empty()).then(|| Text::from_string(&kept))
+        }
+    }
+}
+
+fn sound_char(c: char) -> Option<char> {
+    match c {
+        '\t' | '\n' | '\r' => Some(' '),
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffd}' | '\u{fffe}' | '\u{ffff}' => None,
+        '\u{f0b7}' | '\u{f06c}' | '\u{f09f}' => Some('•'),
+        '\u{f0a7}' | '\u{f06e}' => Some('▪'),
+        '\u{f0d8}' => Some('➢'),
+        '\u{f0fc}' => Some('✓'),
+        '\u{f0e0}' => Some('→'),
+        '\u{f020}' => Some(' '),
+        _ => Some(c),
+    }
+}
+
+fn simple_codes(font: &hayro_font::Font<'_>, names: &[Option<String>]) -> Box<[Code]> {
+    (0_u32..256)
+        .map(|code| {
+            let text = match font.glyph(GlyphId::NOTDEF, code) {
+                FontGlyph::Outline(glyph) => glyph.as_unicode(),
+                FontGlyph::Type3(glyph) => glyph.as_unicode(),
+            };
+            let text = text
+                .map(from_bf)
+                .and_then(sound)
+                .or_else(|| names.get(code as usize)?.as_deref().and_then(text_of_odd_name))
+                .unwrap_or(Text::Unmapped);
+            let advance = font.code_advance(code).x as f32 / hayro_font::UNITS_PER_EM;
+            Code { text, advance, width: advance, origin: (0.0, 0.0) }
+        })
+        .collect()
+}
+
+/// The names of `/Differences`, by code.
+fn differences(dict: &Dict<'_>) -> Vec<Option<String>> {
+    let Some(array) = dict.get::<Dict<'_>>("Encoding").and_then(|encoding| encoding.get::<Array<'_>>("Differences")) else {
+        return Vec::new();
+    };
+    let mut names = vec![None; 256];
+    let mut code = 0_usize;
+    for item in array.iter::<Object<'_>>() {
+        match item {
+            Object::Number(number) => code = usize::try_from(number.as_i64()).unwrap_or(256),
+            Object::Name(name) => {
+                if let Some(slot) = names.get_mut(code) {
+                    *slot = Some(name.as_str().to_owned());
+                }
+                code += 1;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// Glyph names outside the Adobe Glyph List that still say which character they are: `c65`, `g41`, `G41`, `char65`, `u+0041`,
+/// `uni0041.alt`. Names by decimal code are taken where they give a printable Latin character.
+fn text_of_odd_name(name: &str) -> Option<Text> {
+    let base = name.split('.').next().unwrap_or(name);
+    if let Some(hex) = base.strip_prefix("uni").or_else(|| base.strip_prefix("u+")).or_else(|| base.strip_prefix('u'))
+        && (4..=6).contains(&hex.len())
+        && let Some(c) = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32)
+    {
+        return sound(Text::One(c));
+    }
+    let digits = base.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let prefix = &base[..base.len() - digits.len()];
+    if matches!(prefix, "c" | "C" | "char" | "a" | "cid") && (2..=3).contains(&digits.len()) {
+        let value = digits.parse::<u32>().ok()?;
+        return (32..127).contains(&value).then(|| char::from_u32(value).map(Text::One)).flatten();
+    }
+    None
+}
+
+/// Text by glyph of an embedded program, from its own tables.
+enum GlyphText {
+    None,
+    /// `cmap` (or glyph names) reversed; the map from CID to glyph first, where there is one.
+    ByGlyph { text: HashMap<u32, char>, cid_to_gid: Option<Vec<u16>> },
+}
+
+impl GlyphText {
+    fn text(&self, cid: u32) -> Option<Text> {
+        match self {
+            Self::None => None,
+            Self::ByGlyph { text, cid_to_gid } => {
+                let gid = match cid_to_gid {
+                    Some(map) => u32::from(*map.get(cid as usize)?),
+                    None => cid,
+                };
+                text.get(&gid).copied().and_then(sound_char).map(Text::One)
+            }
+        }
+    }
+}
+
+fn read_program(descendant: &Dict<'_>, descriptor: &Dict<'_>) -> GlyphText {
+    let _ = (descendant, descriptor);
+    GlyphText::None
+}
+
+fn is_bold(name: &str, descriptor: &Dict<'_>) -> bool {
+    const FORCE_BOLD: i32 = 1 << 18;
+    let lower = name.to_ascii_lowercase();
+    lower.contains("bold")
+        || lower.contains("black")
+        || lower.contains("heavy")
+        || lower.ends_with("-b")
+        || lower.contains("demi")
+        || descriptor.get::<f32>("FontWeight").is_some_and(|weight| weight >= 600.0)
+        || descriptor.get::<i32>("Flags").is_some_and(|flags| flags & FORCE_BOLD != 0)
+        || descriptor.get::<f32>("StemV").is_some_and(|stem| stem >= 140.0)
+}
+
+/// Ascent and descent in ems, kept within what fonts can sensibly have (as poppler does).
+fn vertical_extent(descriptor: &Dict<'_>) -> (f32, f32) {
+    let metric = |key: &str| descriptor.get::<f32>(key).map(|v| v / 1000.0).filter(|v| v.is_finite() && *v != 0.0);
+    let ascent = metric("Ascent").map_or(0.9, |v| v.abs()).clamp(0.5, 1.05);
+    let descent = metric("Descent").map_or(0.25, |v| v.abs()).clamp(0.1, 0.4);
+    (ascent, descent)
+}
+
+fn read_widths(array: &Array<'_>) -> HashMap<u32, f32> {
+    const LARGEST_RANGE: u32 = 70_000;
+    let mut widths = HashMap::new();
+    let mut items = array.iter::<Object<'_>>();
+    while let Some(first) = items.next().and_then(number) {
+        let first = first as u32;
+        match items.next() {
+            Some(Object::Array(list)) => {
+                for (cid, width) in (first..).zip(list.iter::<f32>()) {
+                    widths.insert(cid, width);
+                }
+            }
+            Some(last) => {
+                let (Some(last), Some(width)) = (number(last), items.next().and_then(number)) else { break };
+                for cid in first..=(last as u32).min(first.saturating_add(LARGEST_RANGE)) {
+                    widths.insert(cid, width);
+                }
+            }
+            None => break,
+        }
+    }
+    widths
+}
+
+fn read_vertical_widths(array: &Array<'_>) -> HashMap<u32, [f32; 3]> {
+    let mut widths = HashMap::new();
+    let mut items = array.iter::<Object<'_>>();
+    while let Some(first) = items.next().and_then(number) {
+        let first = first as u32;
+        match items.next() {
+            Some(Object::Array(list)) => {
+                let values: Vec<f32> = list.iter::<f32>().collect();
+                for (cid, triple) in (first..).zip(values.chunks_exact(3)) {
+                    widths.insert(cid, [triple[0], triple[1], triple[2]]);
+                }
+            }
+            Some(last) => {
+                let Some(last) = number(last) else { break };
+                let (Some(w), Some(x), Some(y)) =
+                    (items.next().and_then(number), items.next().and_then(number), items.next().and_then(number))
+                else {
+                    break;
+                };
+                for cid in first..=(last as u32).min(first.saturating_add(70_000)) {
+                    widths.insert(cid, [w, x, y]);
+                }
+            }
+            None => break,
+        }
+    }
+    widths
+}
+
+fn number(object: Object<'_>) -> Option<f32> {
+    match object {
+        Object::Number(number) => Some(number.as_f32()),
+        _ => None,
+    }
+}
+
+/// The bytes of the embedded program, whichever key holds it.
+#[allow(dead_code)]
+fn program_stream<'a>(descriptor: &Dict<'a>) -> Option<Stream<'a>> {
+    ["FontFile2", "FontFile3", "FontFile"].into_iter().find_map(|key| descriptor.get::<Stream<'a>>(key))
+}

@@ -1,0 +1,112 @@
+//! One page: glyphs -> blocks in reading order, with the page's state.
+
+use hayro_syntax::page::Page as Source;
+
+use super::blocks::blocks;
+use super::font::FontStore;
+use super::graphics::Frame;
+use super::interpret::{Glyph, HiddenGroups, Ink, interpret};
+use super::limits::Limits;
+use super::order::{reading_order, rearranged};
+use super::words::{Fragment, fragments};
+use super::{Block, BoundingBox, DocumentWarning, HiddenReason, Page, PageState, hidden};
+
+/// Reads a page. What cuts across pages (running headers, heading levels) is left to [`super::finish`].
+pub(super) fn read(
+    source: &Source<'_>,
+    number: u32,
+    label: Option<String>,
+    fonts: &mut FontStore,
+    hidden_groups: &HiddenGroups,
+    limits: &Limits,
+) -> (Page, Vec<DocumentWarning>) {
+    let (width, height) = source.render_dimensions();
+    let mut ink = interpret(source, fonts, hidden_groups, limits);
+    let has_layer = hidden::mark(&mut ink, width, height);
+    let blocks = lay_out(&ink, &BoundingBox { x0: 0.0, y0: 0.0, x1: width, y1: height });
+    let mut warnings = Vec::new();
+    let mut warn = |code: &str, message: String| {
+        warnings.push(DocumentWarning { code: code.to_owned(), page: Some(number), message });
+    };
+    if let Some(limit) = ink.limit {
+        warn("limit-reached", format!("the page exceeds the limit of {limit}; it was read in part"));
+    }
+    if has_layer {
+        warn("invisible-text-layer", "the text is an invisible layer, as OCR leaves it over a scan".to_owned());
+    }
+    if ink.unmapped > 0 {
+        warn("unmapped-glyphs", format!("{} characters have no known text", ink.unmapped));
+    }
+    for reason in REASONS {
+        let count: usize = blocks.iter().filter(|block| block.hidden == Some(reason)).map(characters).sum();
+        if count > 0 {
+            warn("hidden-text", format!("{count} characters are not seen on the page ({})", reason.as_str()));
+        }
+    }
+    let state = state(&ink, &blocks, width * height);
+    (Page { number, label, width, height, state, blocks, unmapped_glyphs: ink.unmapped }, warnings)
+}
+
+const REASONS: [HiddenReason; 6] = [
+    HiddenReason::RenderMode,
+    HiddenReason::BackgroundColour,
+    HiddenReason::Tiny,
+    HiddenReason::OffPage,
+    HiddenReason::Covered,
+    HiddenReason::OptionalContent,
+];
+
+fn characters(block: &Block) -> usize {
+    block.lines.iter().flat_map(|line| &line.words).map(|word| word.text.chars().count()).sum()
+}
+
+/// Blocks in an order that does not send the reader back up the page.
+fn in_order(blocks: Vec<Block>, frame: Frame, page: &BoundingBox) -> Vec<Block> {
+    let boxes: Vec<BoundingBox> = blocks.iter().map(|block| frame.box_from_page(&block.bbox)).collect();
+    match rearranged(&boxes, &frame.box_from_page(page)) {
+        None => blocks,
+        Some(order) => {
+            let mut slots: Vec<Option<Block>> = blocks.into_iter().map(Some).collect();
+            order.into_iter().filter_map(|index| slots.get_mut(index)?.take()).collect()
+        }
+    }
+}
+
+fn lay_out(ink: &Ink, page: &BoundingBox) -> Vec<Block> {
+    let mut out = Vec::new();
+    for reason in std::iter::once(None).chain(REASONS.into_iter().map(Some)) {
+        let mut frames: Vec<(Frame, Vec<&Glyph>)> = Vec::new();
+        for glyph in ink.glyphs.iter().filter(|glyph| glyph.hidden == reason) {
+            match frames.iter_mut().find(|(frame, _)| *frame == glyph.frame) {
+                Some((_, glyphs)) => glyphs.push(glyph),
+                None => frames.push((glyph.frame, vec![glyph])),
+            }
+        }
+        // The direction of most of the page comes first; turned labels and watermarks follow.
+        frames.sort_by_key(|(_, glyphs)| std::cmp::Reverse(glyphs.len()));
+        for (frame, glyphs) in frames {
+            let pieces = fragments(&glyphs);
+            let ordered: Vec<&Fragment> = reading_order(&pieces).into_iter().map(|index| &pieces[index]).collect();
+            let blocks = blocks(&ordered, frame, &ink.rules, reason);
+            out.extend(in_order(blocks, frame, page));
+        }
+    }
+    out
+}
+
+fn state(ink: &Ink, blocks: &[Block], area: f32) -> PageState {
+    let has_text = blocks.iter().any(|block| block.hidden.is_none());
+    let mapped = ink.glyphs.iter().filter(|glyph| !glyph.text.is_blank()).count() as u32;
+    let pictured: f32 = ink.images.iter().map(|image| image.bbox.area()).sum();
+    if ink.limit.is_some() || (ink.unmapped > 20 && ink.unmapped * 2 > mapped) {
+        PageState::Unreadable
+    } else if has_text {
+        // A page number over a scan does not make it read.
+        let few = blocks.iter().filter(|block| block.hidden.is_none()).map(characters).sum::<usize>() < 12;
+        if few && pictured >= 0.6 * area { PageState::Scan } else { PageState::Text }
+    } else if pictured >= 0.05 * area {
+        PageState::Scan
+    } else {
+        PageState::Blank
+    }
+}
