@@ -1,0 +1,28 @@
+//! Features -> the probability that the claim is supported: a logistic function of the features, and of the same features times how
+//! closely the claim follows one sentence. The weights are fitted by `training/fit_verdict.py`.
+
+use super::features::{COUNT, Feature, Features};
+use super::weights::{CHINESE, ENGLISH};
+
+/// The weights of one language.
+pub(super) struct Weights {
+    pub(super) bias: f32,
+    /// By feature.
+    pub(super) plain: [f32; COUNT],
+    /// By feature, times tightness.
+    pub(super) tight: [f32; COUNT],
+}
+
+/// The probability that a claim with these features is supported.
+pub(super) fn probability(features: &Features, is_chinese: bool) -> f32 {
+    let weights = if is_chinese { &CHINESE } else { &ENGLISH };
+    let tightness = features.tightness();
+    let mut logit = weights.bias;
+    for (index, value) in features.0.iter().enumerate() {
+        logit += value * (weights.plain[index] + tightness * weights.tight[index]);
+    }
+    let probability = 1.0 / (1.0 + (-logit).exp());
+    // Nothing of the claim in the source: no reading of the weights may call that supported.
+    let ceiling = if features.get(Feature::CoverageAll) <= 0.0 { 0.05 } else { 1.0 };
+    if probability.is_finite() { probability.min(ceiling) } else { 0.0 }
+}
