@@ -47,6 +47,14 @@ pub(super) fn read(
     (Page { number, label, width, height, state, blocks, unmapped_glyphs: ink.unmapped }, warnings)
 }
 
+/// A page that broke the parser.
+pub(super) fn unreadable(source: &Source<'_>, number: u32, label: Option<String>) -> (Page, Vec<DocumentWarning>) {
+    let (width, height) = source.render_dimensions();
+    let message = "the page broke the parser and was not read".to_owned();
+    let warning = DocumentWarning { code: "page-unreadable".to_owned(), page: Some(number), message };
+    (Page { number, label, width, height, state: PageState::Unreadable, blocks: Vec::new(), unmapped_glyphs: 0 }, vec![warning])
+}
+
 const REASONS: [HiddenReason; 6] = [
     HiddenReason::RenderMode,
     HiddenReason::BackgroundColour,
