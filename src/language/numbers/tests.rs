@@ -25,6 +25,7 @@ fn values_and_measures() {
         ("USD 20bn", 2e10, Box::new(money("USD")), "USD 20bn"),
         ("5 billion euros", 5e9, Box::new(money("EUR")), "5 billion euros"),
         ("a loss of $(1,234)", -1234.0, Box::new(money("$")), "$(1,234)"),
+        ("was $(1,234) thousand in", -1_234_000.0, Box::new(money("$")), "$(1,234) thousand"),
         ("margin (12.3)%", -12.3, Box::new(is(Measure::Percent)), "(12.3)%"),
         ("fell -4.5% on", -4.5, Box::new(is(Measure::Percent)), "-4.5%"),
         ("12.50 per cent", 12.5, Box::new(is(Measure::Percent)), "12.50 per cent"),
