@@ -154,7 +154,10 @@ fn verify_row(number: usize, line: &str, measurements: bool) -> VerdictRow {
         Some(tag) => match language_of(tag) {
             Some(language) => language,
             None => {
-                return failed_row(row.id, format!("line {number}: language {tag:?} is not supported (en, zh-Hant, zh-Hans are)"));
+                return failed_row(
+                    row.id,
+                    format!("line {number}: language {tag:?} is not supported (en, zh-Hant, zh-Hans are)"),
+                );
             }
         },
         None => claim_language(&claim, &source),

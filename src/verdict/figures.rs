@@ -107,7 +107,7 @@ fn locate(comparison: &Comparison<'_>, index: usize, figure: &Quantity) -> Place
     for candidate in &comparison.candidates {
         match in_sentence(candidate.sentence) {
             Some((Agreement::Same | Agreement::Rounded, _)) => {
-                if let Some(gap) = table::fit_gap(comparison, candidate.sentence, index, figure).filter(|gap| *gap > WRONG_CELL) {
+                if let Some(gap) = table::fit_gap(comparison, candidate.sentence, figure).filter(|gap| *gap > WRONG_CELL) {
                     wrong_cell = Some(wrong_cell.map_or(gap, |known| known.min(gap)));
                 } else if candidate.coverage >= threshold {
                     return Place::Found;

@@ -498,25 +498,17 @@ pub(super) fn stem(word: &str) -> &str {
     if !trimmed.is_ascii() || length < 4 {
         return trimmed;
     }
-    let base = if length > 6 && trimmed.ends_with("ings") {
-        &trimmed[..length - 4]
-    } else if length > 5 && trimmed.ends_with("ing") {
-        &trimmed[..length - 3]
-    } else if length > 4 && (trimmed.ends_with("ied") || trimmed.ends_with("ies")) {
-        &trimmed[..length - 3]
-    } else if length > 4 && trimmed.ends_with("ed") {
-        &trimmed[..length - 2]
-    } else if length > 4
-        && (trimmed.ends_with("sses") || trimmed.ends_with("xes") || trimmed.ends_with("ches") || trimmed.ends_with("shes"))
-    {
-        &trimmed[..length - 2]
-    } else if trimmed.ends_with('s') && !trimmed.ends_with("ss") && !trimmed.ends_with("us") && !trimmed.ends_with("is") {
-        &trimmed[..length - 1]
-    } else if length > 5 && trimmed.ends_with("ly") && !trimmed.ends_with("ply") {
-        &trimmed[..length - 2]
-    } else {
-        trimmed
+    let ends = |endings: &[&str]| endings.iter().any(|ending| trimmed.ends_with(ending));
+    let ending = match length {
+        7.. if ends(&["ings"]) => 4,
+        6.. if ends(&["ing"]) => 3,
+        5.. if ends(&["ied", "ies"]) => 3,
+        5.. if ends(&["ed", "sses", "xes", "ches", "shes"]) => 2,
+        _ if ends(&["s"]) && !ends(&["ss", "us", "is"]) => 1,
+        6.. if ends(&["ly"]) && !ends(&["ply"]) => 2,
+        _ => 0,
     };
+    let base = &trimmed[..length - ending];
     let bytes = base.as_bytes();
     match bytes {
         [.., before, last]

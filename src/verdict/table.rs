@@ -18,7 +18,7 @@ const COLUMN_WORTH: f32 = 0.5;
 
 /// How much better the best cell of the table fits the claim's words than the cells of `row` that hold its figure. None where the sentence
 /// is no table row, or the claim names neither row nor column.
-pub(super) fn fit_gap(comparison: &Comparison<'_>, row: u32, _token: usize, figure: &Quantity) -> Option<f32> {
+pub(super) fn fit_gap(comparison: &Comparison<'_>, row: u32, figure: &Quantity) -> Option<f32> {
     let source = comparison.source;
     let row = row as usize;
     if !is_row(source, row) {

@@ -52,9 +52,7 @@ pub(super) struct Analysis {
 
 /// Analyses a sentence.
 pub(super) fn analyse(text: &str) -> Analysis {
-    let mut analysis = Analysis::default();
-    analysis.dates = dates::dates(text);
-    analysis.figures = numbers::quantities(text);
+    let mut analysis = Analysis { dates: dates::dates(text), figures: numbers::quantities(text), ..Analysis::default() };
     let dates = &analysis.dates;
     analysis.figures.retain(|figure| !dates.iter().any(|date| date.span.overlap(figure.span) > 0));
     let mut expressions: Vec<(Span, Token)> = Vec::new();

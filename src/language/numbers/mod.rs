@@ -280,7 +280,7 @@ fn quantity(text: &str, lower: &str, numeral: &numerals::Numeral, previous: Opti
     if negative {
         value = -value;
     }
-    let bound = units::bound(text, lower, start, end);
+    let bound = units::bound(lower, start, end);
     let scaled = suffix.scale.is_some() || unit.scale.is_some() || !matches!(measure, Measure::Count | Measure::Money(_));
     Some(Quantity { span: Span::new(start..end), number, value, step, measure, scaled, bound, parenthesised })
 }

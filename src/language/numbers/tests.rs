@@ -14,7 +14,8 @@ fn values_and_measures() {
     let money =
         |code: &'static str| move |measure: Measure| matches!(measure, Measure::Money(currency) if currency.code() == code);
     let is = |wanted: Measure| move |measure: Measure| measure == wanted;
-    let table: Vec<(&str, f64, Box<dyn Fn(Measure) -> bool>, &str)> = vec![
+    type Row = (&'static str, f64, Box<dyn Fn(Measure) -> bool>, &'static str);
+    let table: Vec<Row> = vec![
         ("revenue of $3.2 billion", 3.2e9, Box::new(money("$")), "$3.2 billion"),
         ("NT$1,234 thousand in", 1_234_000.0, Box::new(money("TWD")), "NT$1,234 thousand"),
         ("新臺幣3.5億元", 3.5e8, Box::new(money("TWD")), "新臺幣3.5億元"),
