@@ -153,7 +153,12 @@ fn verify_row(number: usize, line: &str, measurements: bool) -> VerdictRow {
     let language = match row.lang.as_deref() {
         Some(tag) => match language_of(tag) {
             Some(language) => language,
-            None => return failed_row(row.id, format!("line {number}: language {tag:?} is not supported (en, zh-Hant, zh-Hans are)")),
+            None => {
+                return failed_row(
+                    row.id,
+                    format!("line {number}: language {tag:?} is not supported (en, zh-Hant, zh-Hans are)"),
+                );
+            }
         },
         None => claim_language(&claim, &source),
     };
@@ -177,11 +182,24 @@ fn verify_row(number: usize, line: &str, measurements: bool) -> VerdictRow {
 }
 
 fn failed_row(id: serde_json::Value, error: String) -> VerdictRow {
-    VerdictRow { id, score: 0.0, verdict: Outcome::NotCheckable, spans: Vec::new(), checks: Vec::new(), measurements: None, error: Some(error) }
+    VerdictRow {
+        id,
+        score: 0.0,
+        verdict: Outcome::NotCheckable,
+        spans: Vec::new(),
+        checks: Vec::new(),
+        measurements: None,
+        error: Some(error),
+    }
 }
 
 fn check_row(check: &Check, points: &CodePoints) -> CheckRow {
-    CheckRow { kind: check.kind, result: check.result, span: points.span_to_code_points(check.claim), detail: check.detail.clone() }
+    CheckRow {
+        kind: check.kind,
+        result: check.result,
+        span: points.span_to_code_points(check.claim),
+        detail: check.detail.clone(),
+    }
 }
 
 /// The language of a BCP 47 tag, if the checks know it.
@@ -212,7 +230,10 @@ fn read_source(text: &str, language: Language) -> Source {
         Language::Undetermined => language,
         own => own,
     };
-    let sentences = sentences(text, language).into_iter().map(|span| SourceSentence { text: span.of(text).to_owned(), vector: None }).collect();
+    let sentences = sentences(text, language)
+        .into_iter()
+        .map(|span| SourceSentence { text: span.of(text).to_owned(), vector: None })
+        .collect();
     Source { sentences, complete: true }
 }
 
@@ -254,7 +275,8 @@ fn verify_summary(source: &Path, summary: &Path, config: &Config) -> Result<Exit
     }
     let summary = read_text(summary)?;
     let file = read_source_file(source)?;
-    let source_sentences = file.sentences.iter().map(|span| SourceSentence { text: span.of(&file.text).to_owned(), vector: None }).collect();
+    let source_sentences =
+        file.sentences.iter().map(|span| SourceSentence { text: span.of(&file.text).to_owned(), vector: None }).collect();
     let source_value = Source { sentences: source_sentences, complete: file.complete };
     let checker = Checker::new(&source_value);
     let points = CodePoints::new(&summary);
@@ -264,8 +286,10 @@ fn verify_summary(source: &Path, summary: &Path, config: &Config) -> Result<Exit
         .map(|span| {
             let sentence = span.of(&summary);
             let verdict = checker.check(sentence, claim_language(sentence, &file.text), None, &[]);
-            let shift = |inner: Span| points.span_to_code_points(Span { start: inner.start + span.start, end: inner.end + span.start });
-            let checks = verdict.checks.iter().map(|check| CheckRow { span: shift(check.claim), ..check_row(check, &points) }).collect();
+            let shift =
+                |inner: Span| points.span_to_code_points(Span { start: inner.start + span.start, end: inner.end + span.start });
+            let checks =
+                verdict.checks.iter().map(|check| CheckRow { span: shift(check.claim), ..check_row(check, &points) }).collect();
             let evidence = evidence(&verdict, &file, &source_points);
             SentenceReport {
                 sentence: sentence.to_owned(),
@@ -362,13 +386,17 @@ fn write_report(out: &mut impl Write, reports: &[SentenceReport], language: UiLa
             writeln!(out, "    {} {}", language.pick("check:", "核對："), harmless(&check.detail))?;
         }
         for evidence in &report.evidence {
-            let page = evidence.page.map(|page| language.pick(&format!(" [p. {page}]"), &format!("〔p.{page}〕")).to_owned()).unwrap_or_default();
+            let page = evidence
+                .page
+                .map(|page| language.pick(&format!(" [p. {page}]"), &format!("〔p.{page}〕")).to_owned())
+                .unwrap_or_default();
             writeln!(out, "    {} “{}”{page}", language.pick("source:", "原文："), harmless(&evidence.quote))?;
         }
     }
     let count = |outcome: Outcome| reports.iter().filter(|report| report.verdict == outcome).count();
     let outcomes = [Outcome::Supported, Outcome::Contradicted, Outcome::NotFound, Outcome::NotCheckable];
-    let counts: Vec<String> = outcomes.into_iter().map(|outcome| format!("{} {}", wording(outcome, language).1, count(outcome))).collect();
+    let counts: Vec<String> =
+        outcomes.into_iter().map(|outcome| format!("{} {}", wording(outcome, language).1, count(outcome))).collect();
     writeln!(out, "{}", counts.join(" · "))
 }
 
@@ -400,7 +428,9 @@ mod tests {
 
     #[test]
     fn a_broken_row_keeps_its_place_and_fails_closed() {
-        for line in ["{\"id\": 7, \"source\": \"x\"}", "not json", "{\"id\": 7, \"source\": \"a\", \"claim\": \"b\", \"lang\": \"fr\"}"] {
+        for line in
+            ["{\"id\": 7, \"source\": \"x\"}", "not json", "{\"id\": 7, \"source\": \"a\", \"claim\": \"b\", \"lang\": \"fr\"}"]
+        {
             let row = verify_row(3, line, false);
             assert_eq!((row.score, row.verdict), (0.0, Outcome::NotCheckable), "{line}");
             assert!(row.error.unwrap().contains("line 3"), "{line}");
@@ -429,7 +459,10 @@ mod tests {
         let mut out = Vec::new();
         write_report(&mut out, &[report], UiLanguage::TraditionalChinese).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(!text.chars().any(|character| character.is_control() && character != '\n') && !text.contains('\u{202e}'), "{text}");
+        assert!(
+            !text.chars().any(|character| character.is_control() && character != '\n') && !text.contains('\u{202e}'),
+            "{text}"
+        );
         assert!(text.contains("〔p.3〕") && text.contains("查無依據"));
     }
 }

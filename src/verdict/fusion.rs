@@ -14,7 +14,9 @@ pub(super) struct Weights {
 }
 
 /// What an exact check found to be otherwise in the source. However well the words fit, such a claim is not supported.
-const CONTRADICTIONS: [Feature; 4] = [Feature::UnitConflict, Feature::FigureConflict, Feature::DateConflict, Feature::TableGap];
+const CONTRADICTIONS: [Feature; 3] = [Feature::UnitConflict, Feature::FigureConflict, Feature::DateConflict];
+/// A claim that follows its sentence this closely and differs from it by a negation says the opposite.
+const NEAR_COPY: f32 = 0.75;
 /// The most that a claim scores which an exact check contradicts.
 const CONTRADICTED: f32 = 0.45;
 
@@ -27,10 +29,12 @@ pub(super) fn probability(features: &Features, is_chinese: bool) -> f32 {
         logit += value * (weights.plain[index] + tightness * weights.tight[index]);
     }
     let probability = 1.0 / (1.0 + (-logit).exp());
+    // The same sentence but for a `not`.
+    let is_denied = features.get(Feature::NegationOdd) > 0.0 && features.get(Feature::Ordered) >= NEAR_COPY;
     let ceiling = if features.get(Feature::CoverageAll) <= 0.0 {
         // Nothing of the claim in the source: no reading of the weights may call that supported.
         0.05
-    } else if CONTRADICTIONS.iter().any(|feature| features.get(*feature) > 0.0) {
+    } else if CONTRADICTIONS.iter().any(|feature| features.get(*feature) > 0.0) || is_denied {
         CONTRADICTED
     } else {
         1.0
