@@ -3,6 +3,7 @@
 mod attribution;
 mod classifier;
 pub mod head;
+pub mod rules;
 pub mod taxonomy;
 
 use serde::{Deserialize, Serialize};

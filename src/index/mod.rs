@@ -19,7 +19,7 @@ use crate::digest::Digest;
 use crate::language::Span;
 
 pub use query::{Query, QueryError};
-pub use searcher::{Hit, Hits, Searcher};
+pub use searcher::{Hit, Hits, PageHit, Searcher};
 pub use writer::Writer;
 
 /// Raised whenever the schema or a tokenizer changes: an index of another version is built anew from the artefacts.

@@ -75,11 +75,15 @@ impl Hit {
 
 /// A page with the passages on it that match, taken together.
 #[derive(Clone, Debug)]
-pub(crate) struct PageHit {
-    pub(crate) stem: String,
-    pub(crate) page: u32,
-    pub(crate) passage: u32,
-    pub(crate) score: f32,
+pub struct PageHit {
+    /// The document's stem.
+    pub stem: String,
+    /// The file page, from 1.
+    pub page: u32,
+    /// The ordinal of its best passage.
+    pub passage: u32,
+    /// The score of the page.
+    pub score: f32,
 }
 
 /// A further passage of a page adds this share of its score: a page about a matter says it more than once.
@@ -120,7 +124,7 @@ impl Searcher {
     }
 
     /// The pages that match, best first: what answers a question is a page.
-    pub(crate) fn pages(&self, query: &Query) -> Result<Result<Vec<PageHit>, QueryError>, IndexError> {
+    pub fn pages(&self, query: &Query) -> Result<Result<Vec<PageHit>, QueryError>, IndexError> {
         let wide = Query { limit: PASSAGES_PER_PAGE_QUERY.max(query.limit), offset: 0, ..query.clone() };
         let hits = match self.search(&wide)? {
             Ok(hits) => hits.hits,

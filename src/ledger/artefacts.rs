@@ -47,7 +47,12 @@ impl Ledger {
     /// The artefact under `key`; none where it was not made, or where its file is gone or changed (then it is made again, and
     /// the loss is in the audit chain).
     pub fn artefact<T: DeserializeOwned>(&self, key: &ArtefactKey) -> Result<Option<T>> {
-        let Some(content) = self.artefact_content(&key.digest)? else { return Ok(None) };
+        self.artefact_of(&key.digest)
+    }
+
+    /// The same for a key that was kept as a digest.
+    pub fn artefact_of<T: DeserializeOwned>(&self, key: &Digest) -> Result<Option<T>> {
+        let Some(content) = self.artefact_content(key)? else { return Ok(None) };
         let path = self.artefact_path(&content);
         let packed = match std::fs::read(&path) {
             Ok(packed) if Digest::of(&packed) == content => packed,

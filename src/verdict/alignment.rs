@@ -33,6 +33,13 @@ pub(super) struct Gap {
     pub(super) is_inner: bool,
 }
 
+impl Gap {
+    /// Whether what stands on both sides is in the same place: between matched tokens, or a short tail or head.
+    pub(super) fn is_same_place(&self) -> bool {
+        self.is_inner || self.claim.len() <= 3 && self.sentence.len() <= 3
+    }
+}
+
 /// Aligns `claim`, whose tokens weigh `weights`, with `sentence`.
 pub(super) fn align(claim: &Analysis, weights: &[f32], sentence: &Analysis) -> Alignment {
     let rows = claim.tokens.len().min(LONGEST);

@@ -11,6 +11,10 @@ use super::{Check, CheckKind, CheckResult};
 
 /// A figure found in a sentence with less than this share of the best sentence's coverage stands beside other words.
 const SAME_CONTEXT: f32 = 0.55;
+/// A claim that follows a sentence this closely is about what it is about.
+const COMPARABLE: f32 = 0.4;
+/// A claim that follows a sentence this closely is an edit of it.
+const NEAR_COPY: f32 = 0.5;
 /// A cell that fits the claim's words worse than another cell by this much is the wrong cell.
 const WRONG_CELL: f32 = 0.34;
 
@@ -77,6 +81,23 @@ fn locate(comparison: &Comparison<'_>, index: usize, figure: &Quantity) -> Place
         figures.map(|other| (figure.agreement(other, scales), other)).max_by_key(|(agreement, _)| *agreement)
     };
     let quoted = |sentence: u32, other: &Quantity| other.span.of(&source.source.sentences[sentence as usize].text).to_owned();
+    // The source's figure in the same place of the aligned sentence.
+    let best = comparison.candidates.first();
+    let replaced = best.and_then(|best| {
+        let gap = comparison.gap(index)?;
+        let rival = comparison.opposite(gap).iter().find_map(|token| match token.kind {
+            TokenKind::Figure(rival) => source.sentences[best.sentence as usize].figures.get(usize::from(rival)),
+            _ => None,
+        })?;
+        (rival.measure.is_compatible(figure.measure) || gap.is_same_place()).then(|| (quoted(best.sentence, rival), gap.is_same_place()))
+    });
+    // A near copy with another figure in the same place contradicts, even where the figure occurs in a sentence nearby.
+    if let (Some((other, true)), Some(best)) = (&replaced, best)
+        && comparison.alignment.share >= NEAR_COPY
+        && !matches!(in_sentence(best.sentence), Some((Agreement::Same | Agreement::Rounded | Agreement::SameDigits, _)))
+    {
+        return Place::Replaced(other.clone());
+    }
     let threshold = comparison.best_coverage() * SAME_CONTEXT;
     let mut elsewhere = false;
     let mut other_unit = None;
@@ -99,20 +120,10 @@ fn locate(comparison: &Comparison<'_>, index: usize, figure: &Quantity) -> Place
     if let Some(gap) = wrong_cell {
         return Place::WrongCell(gap);
     }
-    // The source's figure in the same place of the aligned sentence.
-    let best = comparison.candidates.first();
-    let replaced = best.and_then(|best| {
-        let gap = comparison.gap(index)?;
-        let rival = comparison.opposite(gap).iter().find_map(|token| match token.kind {
-            TokenKind::Figure(rival) => source.sentences[best.sentence as usize].figures.get(usize::from(rival)),
-            _ => None,
-        })?;
-        (rival.measure.is_compatible(figure.measure) || gap.is_inner).then(|| quoted(best.sentence, rival))
-    });
     if let Some(other) = other_unit {
         return Place::OtherUnit(other);
     }
-    if let Some(other) = replaced {
+    if let Some((other, _)) = replaced {
         return Place::Replaced(other);
     }
     if elsewhere || (0..source.sentences.len() as u32).any(|sentence| matches!(in_sentence(sentence), Some((Agreement::Same | Agreement::Rounded, _)))) {
@@ -130,42 +141,49 @@ pub(super) fn check_dates(comparison: &Comparison<'_>, features: &mut Features, 
         let written = mention.span.of(comparison.text);
         let agreement = |sentence: u32| source.sentences[sentence as usize].dates.iter().map(|other| mention.period.agreement(&other.period)).max();
         let mut push = |result, detail| checks.push(Check { kind: CheckKind::Date, result, claim: mention.span, detail });
-        let in_candidates = comparison.candidates.iter().any(|candidate| agreement(candidate.sentence) >= Some(dates::Agreement::Within));
-        // Another date in the same place of the aligned sentence weighs more than the same date in another sentence.
-        let rival = comparison.gap(index).filter(|gap| gap.is_inner).and_then(|gap| {
-            let best = comparison.candidates.first()?.sentence as usize;
+        let best = comparison.candidates.first().map(|best| best.sentence);
+        let in_best = best.and_then(agreement) >= Some(dates::Agreement::Within);
+        let stated = |sentence: u32| {
+            let other = source.sentences[sentence as usize].dates.iter().find(|other| mention.period.agreement(&other.period) == dates::Agreement::Different)?;
+            Some(other.span.of(&source.source.sentences[sentence as usize].text))
+        };
+        // Another date in the same place of the aligned sentence.
+        let rival = comparison.gap(index).filter(|gap| gap.is_same_place()).zip(best).and_then(|(gap, best)| {
             comparison.opposite(gap).iter().find_map(|token| match token.kind {
-                TokenKind::Date(rival) => source.sentences[best].dates.get(usize::from(rival)).map(|rival| (rival, best)),
+                TokenKind::Date(rival) => {
+                    let rival = source.sentences[best as usize].dates.get(usize::from(rival))?;
+                    let differs = mention.period.agreement(&rival.period) == dates::Agreement::Different;
+                    differs.then(|| rival.span.of(&source.source.sentences[best as usize].text))
+                }
                 _ => None,
             })
         });
-        match rival {
-            Some((rival, best)) if mention.period.agreement(&rival.period) == dates::Agreement::Different => {
-                features.count(Feature::DateConflict);
-                let stated = rival.span.of(&source.source.sentences[best].text);
-                push(CheckResult::Conflicting, format!("{stated} in the source, {written} in the claim"));
-            }
-            _ if comparison.alignment.matches(index) || in_candidates => push(CheckResult::Matched, format!("{written} is in the source")),
-            _ if (0..source.sentences.len() as u32).any(|sentence| agreement(sentence) >= Some(dates::Agreement::Within)) => {
-                push(CheckResult::Matched, format!("{written} is in the source"));
-            }
-            _ => {
-                let best = comparison.candidates.first().map(|best| best.sentence as usize);
-                let different = best.and_then(|best| {
-                    let other = source.sentences[best].dates.iter().find(|other| mention.period.agreement(&other.period) == dates::Agreement::Different)?;
-                    Some(other.span.of(&source.source.sentences[best].text))
-                });
-                match different {
-                    Some(stated) => {
-                        features.count(Feature::DateConflict);
-                        push(CheckResult::Conflicting, format!("{stated} in the source, {written} in the claim"));
-                    }
-                    None => {
-                        features.count(Feature::DateMissing);
-                        push(CheckResult::Missing, format!("{written} is not in the source"));
-                    }
-                }
-            }
+        // The sentence that the claim follows, or that has its figures, is about another period.
+        let follows = comparison.alignment.share >= COMPARABLE || best.is_some_and(|best| shares_figure(comparison, best));
+        let other_period = best.filter(|_| follows).and_then(stated);
+        let anywhere = || (0..source.sentences.len() as u32).any(|sentence| agreement(sentence) >= Some(dates::Agreement::Within));
+        let is_matched = comparison.alignment.matches(index);
+        let conflict = match (is_matched, rival) {
+            (true, _) => None,
+            (false, Some(rival)) => Some(rival),
+            (false, None) if in_best => None,
+            (false, None) => other_period.or_else(|| best.filter(|_| !anywhere()).and_then(stated)),
+        };
+        if let Some(stated) = conflict {
+            features.count(Feature::DateConflict);
+            push(CheckResult::Conflicting, format!("{stated} in the source, {written} in the claim"));
+        } else if is_matched || in_best || anywhere() {
+            push(CheckResult::Matched, format!("{written} is in the source"));
+        } else {
+            features.count(Feature::DateMissing);
+            push(CheckResult::Missing, format!("{written} is not in the source"));
         }
     }
+}
+
+/// Whether a figure of the claim stands in the sentence.
+fn shares_figure(comparison: &Comparison<'_>, sentence: u32) -> bool {
+    let scales = &comparison.source.scales[sentence as usize];
+    let stated = &comparison.source.sentences[sentence as usize].figures;
+    comparison.claim.figures.iter().any(|figure| stated.iter().any(|other| figure.agreement(other, scales) >= Agreement::Rounded))
 }

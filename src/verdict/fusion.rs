@@ -13,6 +13,11 @@ pub(super) struct Weights {
     pub(super) tight: [f32; COUNT],
 }
 
+/// What an exact check found to be otherwise in the source. However well the words fit, such a claim is not supported.
+const CONTRADICTIONS: [Feature; 4] = [Feature::UnitConflict, Feature::FigureConflict, Feature::DateConflict, Feature::TableGap];
+/// The most that a claim scores which an exact check contradicts.
+const CONTRADICTED: f32 = 0.45;
+
 /// The probability that a claim with these features is supported.
 pub(super) fn probability(features: &Features, is_chinese: bool) -> f32 {
     let weights = if is_chinese { &CHINESE } else { &ENGLISH };
@@ -22,7 +27,13 @@ pub(super) fn probability(features: &Features, is_chinese: bool) -> f32 {
         logit += value * (weights.plain[index] + tightness * weights.tight[index]);
     }
     let probability = 1.0 / (1.0 + (-logit).exp());
-    // Nothing of the claim in the source: no reading of the weights may call that supported.
-    let ceiling = if features.get(Feature::CoverageAll) <= 0.0 { 0.05 } else { 1.0 };
+    let ceiling = if features.get(Feature::CoverageAll) <= 0.0 {
+        // Nothing of the claim in the source: no reading of the weights may call that supported.
+        0.05
+    } else if CONTRADICTIONS.iter().any(|feature| features.get(*feature) > 0.0) {
+        CONTRADICTED
+    } else {
+        1.0
+    };
     if probability.is_finite() { probability.min(ceiling) } else { 0.0 }
 }

@@ -33,7 +33,7 @@ pub(super) fn check_names(comparison: &Comparison<'_>, features: &mut Features, 
         let span = Span { start: name[0].span.start, end: name[name.len() - 1].span.end };
         let written = span.of(comparison.text);
         let rival = (index..end).find_map(|token| {
-            let gap = comparison.gap(token).filter(|gap| gap.is_inner)?;
+            let gap = comparison.gap(token).filter(|gap| gap.is_same_place())?;
             comparison.opposite(gap).iter().find(|token| is_name(token))
         });
         let (result, detail) = match (missing, rival) {

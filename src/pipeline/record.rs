@@ -1,0 +1,376 @@
+//! What the stages made of a document -> what the ledger and the index keep of it.
+
+use std::collections::BTreeMap;
+
+use super::inputs::{Declared, lei_is_valid};
+use super::judge::{Judged, ScoredPassage};
+use super::spec::Pipeline;
+use crate::case::event::{
+    CaseData, CaseEvent, EventContribution, EventDocument, EventInstitution, EventLabel, EventSentence, Handling, Links,
+    Provenance, Review, Status, Target,
+};
+use crate::case::rules::{DocumentFacts, FlagFacts, Group, Selection};
+use crate::digest::Digest;
+use crate::document::{Document, PageState};
+use crate::finding::taxonomy::Taxonomy;
+use crate::finding::{Finding, Method};
+use crate::index::{IndexedDocument, IndexedPassage, PageStart};
+use crate::language::offsets::CodePoints;
+use crate::ledger::{CaseCandidate, DocumentRecord, FlagCandidate, PageTally, RunRecord};
+use crate::passage::{Passage, PassageKind, locate};
+use crate::summary::Origin;
+use crate::verdict::Outcome;
+
+use super::repair::{CheckedSummary, Fate};
+use super::view::page_label;
+
+/// Passages that an event carries besides the strongest.
+const FURTHER_TARGETS: usize = 20;
+
+/// A document's row, with what the manifest declares in place of what was detected.
+pub(super) fn document_record(
+    digest: &Digest,
+    stem: &str,
+    judged: &Judged,
+    declared: &Declared,
+    supersedes: Option<Digest>,
+) -> DocumentRecord {
+    let metadata = &judged.document.metadata;
+    let stated = |declared: &Option<String>, detected: &Option<crate::document::Stated>| {
+        declared.clone().or_else(|| detected.as_ref().map(|stated| stated.value.clone()))
+    };
+    let counts = &judged.summary.counts;
+    let sentences = [
+        ("generated", counts.generated),
+        ("supported", counts.supported),
+        ("contradicted", counts.contradicted),
+        ("not-found", counts.not_found),
+        ("not-checkable", counts.not_checkable),
+        ("released", counts.released),
+        ("replaced", counts.replaced),
+        ("dropped", counts.dropped),
+        ("quoted", counts.quoted),
+    ];
+    DocumentRecord {
+        digest: *digest,
+        stem: stem.to_owned(),
+        title: metadata.title.as_ref().map(|title| title.value.clone()),
+        institution: stated(&declared.institution, &metadata.institution),
+        institution_id: declared.institution_id.clone(),
+        lei: declared.lei.clone(),
+        document_type: stated(&declared.document_type, &metadata.document_type),
+        period: stated(&declared.period, &metadata.period),
+        filing: declared.filing_id.clone(),
+        filed_at: declared.filed_at.clone(),
+        supersedes,
+        language: main_language(&judged.passages),
+        pages: page_tally(&judged.document),
+        warnings: warnings(judged, declared),
+        keys: judged.keys.clone(),
+        in_review: 0,
+        sentences: sentences.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+    }
+}
+
+/// The pages of a document by how they were read.
+pub(super) fn page_tally(document: &Document) -> PageTally {
+    let count = |state: PageState| document.pages.iter().filter(|page| page.state == state).count() as u32;
+    PageTally {
+        total: document.pages.len() as u32,
+        text: count(PageState::Text),
+        ocr: count(PageState::Ocr),
+        blank: count(PageState::Blank),
+        unread: document.pages.iter().filter(|page| !page.state.is_read()).map(|page| page.number).collect(),
+    }
+}
+
+/// The language of most of the text, by characters.
+fn main_language(passages: &[Passage]) -> String {
+    let mut characters: BTreeMap<&str, usize> = BTreeMap::new();
+    for passage in passages.iter().filter(|passage| passage.is_model_input()) {
+        *characters.entry(passage.language.tag()).or_default() += passage.text.chars().count();
+    }
+    characters.into_iter().max_by_key(|(_, count)| *count).map_or("und", |(tag, _)| tag).to_owned()
+}
+
+fn warnings(judged: &Judged, declared: &Declared) -> Vec<String> {
+    let mut warnings: Vec<String> = judged
+        .document
+        .warnings
+        .iter()
+        .map(|warning| match warning.page {
+            Some(page) => format!("p.{page}: {}", warning.message),
+            None => warning.message.clone(),
+        })
+        .collect();
+    let metadata = &judged.document.metadata;
+    let pairs = [
+        ("institution", &declared.institution, &metadata.institution),
+        ("type", &declared.document_type, &metadata.document_type),
+        ("period", &declared.period, &metadata.period),
+    ];
+    for (what, declared, detected) in pairs {
+        if let (Some(declared), Some(detected)) = (declared, detected)
+            && declared.to_lowercase() != detected.value.to_lowercase()
+        {
+            warnings.push(format!("declared {what} {declared:?} differs from detected {:?}", detected.value));
+        }
+    }
+    let cut = judged.scored.iter().filter(|scored| scored.truncated).count();
+    if cut > 0 {
+        warnings.push(format!("{cut} passages were longer than the encoder reads; their ends were not judged"));
+    }
+    warnings
+}
+
+/// The findings as the ledger keeps them; the order is that of the findings.
+pub(super) fn flag_candidates(judged: &Judged) -> Vec<FlagCandidate> {
+    let candidate = |finding: &Finding| {
+        let passage = judged.passages.get(finding.passage as usize)?;
+        let evidence: Vec<&str> = finding.evidence.iter().map(|span| span.of(&passage.text)).collect();
+        let page = finding.evidence.first().and_then(|span| locate(passage, *span).first().map(|location| location.page));
+        let page = page.or_else(|| passage.pages().map(|(first, _)| first));
+        Some(FlagCandidate {
+            label: finding.label.clone(),
+            score: finding.score,
+            threshold: finding.threshold,
+            method: method_name(finding.method).to_owned(),
+            evidence: evidence.join(" … "),
+            passage: finding.passage,
+            page,
+            page_label: page.and_then(|page| page_label(&judged.document, page)),
+            section: passage.heading_path.last().cloned(),
+            words: finding.attribution.iter().take(6).map(|word| word.span.of(&passage.text).to_owned()).collect(),
+        })
+    };
+    judged.findings.iter().filter_map(candidate).collect()
+}
+
+/// The cases that the rules choose from a document's findings, and how many flags wait for review.
+pub(super) fn cases(
+    pipeline: &Pipeline,
+    run: &RunRecord,
+    record: &DocumentRecord,
+    judged: &Judged,
+    taxonomy: &Taxonomy,
+    source_uri: &str,
+    time: &str,
+) -> (Vec<CaseCandidate>, u32) {
+    let spec = &pipeline.spec.case;
+    let facts = DocumentFacts {
+        institution: [record.institution.as_deref(), record.institution_id.as_deref(), record.lei.as_deref()],
+        document_type: record.document_type.as_deref(),
+    };
+    let flags: Vec<FlagFacts<'_>> = judged
+        .findings
+        .iter()
+        .map(|finding| FlagFacts { label: &finding.label, score: finding.score, verdict: verdict_on(&judged.summary, finding) })
+        .collect();
+    let Selection { groups, in_review } = spec.select(&facts, &flags);
+    let builder = EventBuilder { pipeline, run, record, judged, taxonomy, source_uri, time };
+    let cases = groups.iter().filter_map(|group| builder.case(group)).collect();
+    (cases, in_review as u32)
+}
+
+/// The check result of the summary's sentence that rests on a finding's passage under its label.
+fn verdict_on(summary: &CheckedSummary, finding: &Finding) -> Option<Outcome> {
+    let section = summary.sections.iter().find(|section| section.label == finding.label)?;
+    let sentence = section
+        .sentences
+        .iter()
+        .find(|checked| checked.sentence.citations.iter().any(|citation| citation.passage == finding.passage))?;
+    Some(sentence.verdict.outcome)
+}
+
+struct EventBuilder<'a> {
+    pipeline: &'a Pipeline,
+    run: &'a RunRecord,
+    record: &'a DocumentRecord,
+    judged: &'a Judged,
+    taxonomy: &'a Taxonomy,
+    source_uri: &'a str,
+    time: &'a str,
+}
+
+impl EventBuilder<'_> {
+    fn case(&self, group: &Group) -> Option<CaseCandidate> {
+        let Self { pipeline, run, record, judged, .. } = self;
+        let findings: Vec<&Finding> = group.flags.iter().filter_map(|&index| judged.findings.get(index)).collect();
+        let strongest = *findings.first()?;
+        let mut targets = findings.iter().filter_map(|finding| self.target(finding));
+        let target = targets.next()?;
+        let further_targets = targets.take(FURTHER_TARGETS).collect();
+        let view = pipeline.spec.case.view_link.as_ref().map(|link| {
+            let page = target.page.map(|page| page.to_string()).unwrap_or_default();
+            link.replace("{document}", &record.digest.to_string()).replace("{page}", &page)
+        });
+        let data = CaseData {
+            flag_id: String::new(),
+            revision: 0,
+            status: Status::New,
+            severity: group.severity,
+            priority_reason: group.rule.clone(),
+            document: EventDocument {
+                sha256: record.digest.to_string(),
+                title: record.title.clone(),
+                document_type: record.document_type.clone(),
+                language: record.language.clone(),
+                period: record.period.clone(),
+                filed_on: record.filed_at.clone(),
+                source_uri: Some(self.source_uri.to_owned()),
+                pages: record.pages.total,
+            },
+            institution: record.institution.as_ref().map(|name| EventInstitution {
+                name: name.clone(),
+                lei: record.lei.clone(),
+                lei_valid: record.lei.as_deref().map(lei_is_valid),
+                matched: if record.institution_id.is_some() || record.lei.is_some() { "declared" } else { "detected" }.to_owned(),
+                local_id: record.institution_id.clone(),
+            }),
+            target,
+            further_targets,
+            passages: findings.len() as u32,
+            labels: vec![self.label(strongest)],
+            summary: self.sentences(&group.label),
+            warnings: record.warnings.clone(),
+            provenance: Provenance {
+                run_id: run.id.clone(),
+                activity: "prov:Activity".to_owned(),
+                models: run.models.clone(),
+                params_sha256: pipeline.digest.to_string(),
+                software: run.version.clone(),
+                derived_from: vec![record.digest.to_string()],
+            },
+            review: Review { state: "unreviewed".to_owned() },
+            links: Links { view },
+            handling: Handling { classification: pipeline.spec.case.classification.clone() },
+        };
+        let event = CaseEvent::new(&pipeline.spec.case, &pipeline.spec.name, self.time.to_owned(), data);
+        Some(CaseCandidate { label: group.label.clone(), candidates: group.flags.clone(), event })
+    }
+
+    fn target(&self, finding: &Finding) -> Option<Target> {
+        let passage = self.judged.passages.get(finding.passage as usize)?;
+        let span = *finding.evidence.first()?;
+        let points = CodePoints::new(&passage.text).span_to_code_points(span);
+        let mut target = Target::new(&self.record.digest, &passage.text, span.range(), points);
+        if let Some(location) = locate(passage, span).first() {
+            target = target.on_page(location.page, &location.boxes);
+        }
+        target.section = passage.heading_path.last().cloned();
+        target.score = finding.score;
+        Some(target)
+    }
+
+    fn label(&self, finding: &Finding) -> EventLabel {
+        let text = self.judged.passages.get(finding.passage as usize).map(|passage| passage.text.as_str()).unwrap_or_default();
+        let points = CodePoints::new(text);
+        EventLabel {
+            id: finding.label.clone(),
+            taxonomy: self.taxonomy.version().to_owned(),
+            score: finding.score,
+            threshold: finding.threshold,
+            method: method_name(finding.method).to_owned(),
+            evidence: finding.evidence.iter().map(|span| points.span_to_code_points(*span)).collect(),
+            attribution: finding
+                .attribution
+                .iter()
+                .map(|word| EventContribution { span: points.span_to_code_points(word.span), weight: word.weight })
+                .collect(),
+        }
+    }
+
+    fn sentences(&self, label: &str) -> Vec<EventSentence> {
+        let sections = self.judged.summary.sections.iter().filter(|section| section.label == label);
+        let shown = sections.flat_map(|section| &section.sentences).filter(|checked| checked.fate != Fate::Dropped);
+        shown
+            .map(|checked| EventSentence {
+                sentence: checked.sentence.text.clone(),
+                origin: if checked.sentence.origin == Origin::Quoted { "quoted" } else { "generated" }.to_owned(),
+                verdict: checked.verdict.outcome,
+                score: checked.verdict.score,
+                evidence_pages: checked.sentence.citations.iter().filter_map(|citation| citation.page()).collect(),
+            })
+            .collect()
+    }
+}
+
+/// The name of a method in records and events.
+pub(super) const fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Head => "head",
+        Method::ZeroShot => "zero-shot",
+        Method::Rule => "rule",
+    }
+}
+
+/// A document as the index takes it, from its row and its artefacts.
+pub(super) fn indexed(
+    record: &DocumentRecord,
+    document: &Document,
+    passages: &[Passage],
+    scored: &[ScoredPassage],
+    findings: &[Finding],
+    summary: &CheckedSummary,
+) -> IndexedDocument {
+    let labels = |ordinal: u32| {
+        let of_passage = findings.iter().filter(move |finding| finding.passage == ordinal);
+        of_passage.map(|finding| (finding.label.clone(), finding.score)).collect()
+    };
+    let verdicts = |ordinal: u32| {
+        let checked = summary.sections.iter().flat_map(|section| &section.sentences);
+        let on_passage = checked.filter(|checked| checked.sentence.citations.iter().any(|citation| citation.passage == ordinal));
+        let mut verdicts: Vec<String> = on_passage.map(|checked| outcome_name(checked.verdict.outcome).to_owned()).collect();
+        verdicts.sort_unstable();
+        verdicts.dedup();
+        verdicts
+    };
+    let passages = passages.iter().map(|passage| IndexedPassage {
+        ordinal: passage.ordinal,
+        kind: match passage.kind {
+            PassageKind::Text => "text",
+            PassageKind::Table => "table",
+            PassageKind::Hidden(_) => "hidden",
+        }
+        .to_owned(),
+        language: passage.language.tag().to_owned(),
+        heading_path: passage.heading_path.clone(),
+        text: passage.text.clone(),
+        pages: page_starts(passage, document),
+        labels: labels(passage.ordinal),
+        verdicts: verdicts(passage.ordinal),
+        vector: scored
+            .get(passage.ordinal as usize)
+            .and_then(|scored| scored.vector.as_ref())
+            .map(|vector| (vector.scale, vector.values.clone())),
+    });
+    IndexedDocument {
+        digest: record.digest,
+        stem: record.stem.clone(),
+        title: record.title.clone(),
+        document_type: record.document_type.clone(),
+        institution: record.institution.clone(),
+        period: record.period.clone(),
+        passages: passages.collect(),
+    }
+}
+
+fn page_starts(passage: &Passage, document: &Document) -> Vec<PageStart> {
+    let mut starts: Vec<PageStart> = Vec::new();
+    for anchor in &passage.anchors {
+        if starts.last().is_none_or(|last| last.page != anchor.page) {
+            starts.push(PageStart { byte: anchor.span.start, page: anchor.page, label: page_label(document, anchor.page) });
+        }
+    }
+    starts
+}
+
+/// The name of a check result in records and events.
+pub(super) const fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Supported => "supported",
+        Outcome::Contradicted => "contradicted",
+        Outcome::NotFound => "not-found",
+        Outcome::NotCheckable => "not-checkable",
+    }
+}
