@@ -12,6 +12,7 @@ mod help;
 mod library;
 mod run;
 mod usage;
+mod verify;
 
 #[path = "../../examples/make_fixtures/press/mod.rs"]
 #[allow(dead_code)]
