@@ -11,7 +11,6 @@ use super::webhook::Webhook;
 
 /// A receiver of events.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ConnectorSpec {
     /// The name under which deliveries are kept.
     pub name: String,
@@ -22,7 +21,8 @@ pub struct ConnectorSpec {
 
 /// The kinds of receivers.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+// Unknown keys are refused here: serde cannot do it beside `flatten`, where it takes the kind's own keys for unknown.
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ConnectorKind {
     /// NDJSON files with a manifest of hashes in a folder: for a hand-over across an air gap.
     Spool {

@@ -138,7 +138,11 @@ impl Pipeline {
         let text = std::fs::read_to_string(path).or_usage(|| format!("cannot read the pipeline file {shown}"))?;
         let spec: PipelineSpec = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(&text, span.start));
-            Error::usage(format!("{shown}, line {line}: {}", error.message().replace('\n', ", ")))
+            let message = error.message().replace('\n', ", ");
+            // Of a wrong type, the parser tells the place and the value but not the key.
+            let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map_or("", |(key, _)| key.trim());
+            let key = if key.is_empty() || message.contains(key) { String::new() } else { format!("`{key}`: ") };
+            Error::usage(format!("{shown}, line {line}: {key}{message}"))
                 .remedy("`scrutineer pipeline schema` prints what a pipeline file may hold")
         })?;
         let taxonomy_path = match (&spec.finding.taxonomy, shipped_taxonomy) {

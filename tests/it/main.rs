@@ -3,12 +3,16 @@
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod context;
+mod configuration;
 
 mod bad_input;
 mod extract;
 mod fixtures;
 mod help;
+mod library;
+mod run;
 mod usage;
+mod verify;
 
 #[path = "../../examples/make_fixtures/press/mod.rs"]
 #[allow(dead_code)]
