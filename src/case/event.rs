@@ -1,7 +1,5 @@
 //! The canonical event: CloudEvents 1.0 in structured mode, its evidence as W3C Web Annotation selectors.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +17,7 @@ pub struct CaseEvent {
     pub id: String,
     /// `urn:suptech:SITE/PIPELINE`.
     pub source: String,
-    /// `suptech.passage.flagged.v1`, `.updated.v1` or `.withdrawn.v1`.
+    /// `suptech.passage.flagged.v1`, `suptech.passage.updated.v1` or `suptech.passage.withdrawn.v1`.
     #[serde(rename = "type")]
     pub event_type: String,
     /// `doc:SHA256-12/pPAGE`.
@@ -89,8 +87,17 @@ impl Status {
     const fn event_type(self) -> &'static str {
         match self {
             Self::New => "suptech.passage.flagged.v1",
-            Self::Updated => "suptech.passage.flagged.updated.v1",
-            Self::Withdrawn => "suptech.passage.flagged.withdrawn.v1",
+            Self::Updated => "suptech.passage.updated.v1",
+            Self::Withdrawn => "suptech.passage.withdrawn.v1",
+        }
+    }
+
+    /// The status as it stands in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Updated => "updated",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }
@@ -232,14 +239,29 @@ pub struct Provenance {
     pub run_id: String,
     /// `prov:Activity`.
     pub activity: String,
-    /// Digest by name of each model.
-    pub models: BTreeMap<String, String>,
+    /// The models that judged it.
+    pub models: Vec<EventModel>,
     /// SHA-256 of the pipeline file.
     pub params_sha256: String,
     /// The version of the program.
     pub software: String,
-    /// The files it derives from.
+    /// SHA-256 of the files it derives from.
     pub derived_from: Vec<String>,
+    /// The entry of the audit chain that records the decision; set when the event is recorded.
+    pub audit_seq: Option<u64>,
+    /// The hash of that entry.
+    pub audit_hash: Option<String>,
+}
+
+/// A model that judged a case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EventModel {
+    /// Its name in the registry.
+    pub id: String,
+    /// SHA-256 of it.
+    pub sha256: String,
+    /// What it did: `encoder`, `classifier`…
+    pub role: String,
 }
 
 /// What a person decided.

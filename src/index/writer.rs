@@ -50,7 +50,7 @@ impl Writer {
             row.add_text(fields.words, &passage.text);
             passage.heading_path.iter().for_each(|heading| row.add_text(fields.heading, heading));
             document.title.iter().for_each(|title| row.add_text(fields.title, title));
-            for institution in &document.institution {
+            if let Some(institution) = &document.institution {
                 row.add_text(fields.institution, institution);
                 row.add_text(fields.institution_name, institution.to_lowercase());
             }

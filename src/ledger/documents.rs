@@ -128,16 +128,6 @@ impl Ledger {
         rows.map(|record| parse(&record?)).collect()
     }
 
-    /// Earlier versions of a filing: documents with the same filing id, and the one that is superseded.
-    pub fn lineage(&self, record: &DocumentRecord) -> Result<Vec<Digest>> {
-        let supersedes = record.supersedes.map(|digest| digest.as_bytes().to_vec());
-        let mut query = self.database.prepare_cached(
-            "SELECT digest FROM document WHERE digest <> ?1 AND ((?2 IS NOT NULL AND filing = ?2) OR digest = ?3) ORDER BY sequence DESC",
-        )?;
-        let rows = query.query_map(params![record.digest.as_bytes(), record.filing, supersedes], digest_column)?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
     /// Where a document's bytes were seen.
     pub fn sources(&self, digest: &Digest) -> Result<Vec<String>> {
         let mut query = self.database.prepare_cached("SELECT uri FROM source WHERE document = ?1 ORDER BY uri")?;
@@ -166,19 +156,25 @@ impl Ledger {
 pub(super) fn upsert(transaction: &Transaction<'_>, run: i64, record: &DocumentRecord, state: &Digest) -> Result<u64> {
     let sequence: i64 = transaction.query_row("SELECT coalesce(max(sequence), 0) + 1 FROM document", [], |row| row.get(0))?;
     let supersedes = record.supersedes.map(|digest| digest.as_bytes().to_vec());
-    transaction.execute(
-        "INSERT OR REPLACE INTO document (digest, sequence, stem, state, run, filing, supersedes, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![
+    transaction
+        .prepare_cached(
+            "INSERT INTO document (digest, sequence, entered, stem, state, run, filing, filed_at, supersedes, record)
+             VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (digest) DO UPDATE SET sequence = excluded.sequence, stem = excluded.stem, state = excluded.state,
+               run = excluded.run, filing = excluded.filing, filed_at = excluded.filed_at, supersedes = excluded.supersedes,
+               record = excluded.record",
+        )?
+        .execute(params![
             record.digest.as_bytes(),
             sequence,
             record.stem,
             state.as_bytes(),
             run,
             record.filing,
+            record.filed_at,
             supersedes,
             serde_json::json!(record).to_string()
-        ],
-    )?;
+        ])?;
     Ok(sequence.unsigned_abs())
 }
 

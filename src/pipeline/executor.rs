@@ -545,9 +545,9 @@ impl Artefacts {
     pub(super) fn load(ledger: &Ledger, record: &DocumentRecord) -> Result<Option<Self>> {
         let keys = &record.keys;
         let cannot = || format!("cannot read what was made of {}", record.stem);
-        let (document, passages) = (ledger.artefact_of(&keys.document), ledger.artefact_of(&keys.passages));
-        let (scored, findings) = (ledger.artefact_of(&keys.scores), ledger.artefact_of(&keys.findings));
-        let summary = ledger.artefact_of(&keys.summary);
+        let (document, passages) = (ledger.artefact_at(&keys.document), ledger.artefact_at(&keys.passages));
+        let (scored, findings) = (ledger.artefact_at(&keys.scores), ledger.artefact_at(&keys.findings));
+        let summary = ledger.artefact_at(&keys.summary);
         let parts = (
             document.or_fail(cannot)?,
             passages.or_fail(cannot)?,

@@ -6,17 +6,18 @@ use super::inputs::{Declared, lei_is_valid};
 use super::judge::{Judged, ScoredPassage};
 use super::spec::Pipeline;
 use crate::case::event::{
-    CaseData, CaseEvent, EventContribution, EventDocument, EventInstitution, EventLabel, EventSentence, Handling, Links,
+    CaseData, CaseEvent, EventContribution, EventDocument, EventInstitution, EventLabel, EventModel, EventSentence, Handling, Links,
     Provenance, Review, Status, Target,
 };
 use crate::case::rules::{DocumentFacts, FlagFacts, Group, Selection};
 use crate::digest::Digest;
 use crate::document::{Document, PageState};
 use crate::finding::taxonomy::Taxonomy;
-use crate::finding::{Finding, Method};
+use crate::finding::Finding;
 use crate::index::{IndexedDocument, IndexedPassage, PageStart};
 use crate::language::offsets::CodePoints;
 use crate::ledger::{CaseCandidate, DocumentRecord, FlagCandidate, PageTally, RunRecord};
+use crate::model::encoder;
 use crate::passage::{Passage, PassageKind, locate};
 use crate::summary::Origin;
 use crate::verdict::Outcome;
@@ -125,23 +126,10 @@ fn warnings(judged: &Judged, declared: &Declared) -> Vec<String> {
 
 /// The findings as the ledger keeps them; the order is that of the findings.
 pub(super) fn flag_candidates(judged: &Judged) -> Vec<FlagCandidate> {
+    let label = |page: u32| page_label(&judged.document, page);
     let candidate = |finding: &Finding| {
         let passage = judged.passages.get(finding.passage as usize)?;
-        let evidence: Vec<&str> = finding.evidence.iter().map(|span| span.of(&passage.text)).collect();
-        let page = finding.evidence.first().and_then(|span| locate(passage, *span).first().map(|location| location.page));
-        let page = page.or_else(|| passage.pages().map(|(first, _)| first));
-        Some(FlagCandidate {
-            label: finding.label.clone(),
-            score: finding.score,
-            threshold: finding.threshold,
-            method: method_name(finding.method).to_owned(),
-            evidence: evidence.join(" … "),
-            passage: finding.passage,
-            page,
-            page_label: page.and_then(|page| page_label(&judged.document, page)),
-            section: passage.heading_path.last().cloned(),
-            words: finding.attribution.iter().take(6).map(|word| word.span.of(&passage.text).to_owned()).collect(),
-        })
+        Some(FlagCandidate::new(finding, passage, &label, verdicts_on(&judged.summary, finding)))
     };
     judged.findings.iter().filter_map(candidate).collect()
 }
@@ -164,7 +152,7 @@ pub(super) fn cases(
     let flags: Vec<FlagFacts<'_>> = judged
         .findings
         .iter()
-        .map(|finding| FlagFacts { label: &finding.label, score: finding.score, verdict: verdict_on(&judged.summary, finding) })
+        .map(|finding| FlagFacts { label: &finding.label, score: finding.score, verdict: verdicts_on(&judged.summary, finding).first().copied() })
         .collect();
     let Selection { groups, in_review } = spec.select(&facts, &flags);
     let builder = EventBuilder { pipeline, run, record, judged, taxonomy, source_uri, time };
@@ -172,14 +160,12 @@ pub(super) fn cases(
     (cases, in_review as u32)
 }
 
-/// The check result of the summary's sentence that rests on a finding's passage under its label.
-fn verdict_on(summary: &CheckedSummary, finding: &Finding) -> Option<Outcome> {
-    let section = summary.sections.iter().find(|section| section.label == finding.label)?;
-    let sentence = section
-        .sentences
-        .iter()
-        .find(|checked| checked.sentence.citations.iter().any(|citation| citation.passage == finding.passage))?;
-    Some(sentence.verdict.outcome)
+/// The check results of the summary's sentences that rest on a finding's passage under its label.
+fn verdicts_on(summary: &CheckedSummary, finding: &Finding) -> Vec<Outcome> {
+    let sections = summary.sections.iter().filter(|section| section.label == finding.label);
+    let sentences = sections.flat_map(|section| &section.sentences);
+    let on_passage = sentences.filter(|checked| checked.sentence.citations.iter().any(|citation| citation.passage == finding.passage));
+    on_passage.map(|checked| checked.verdict.outcome).collect()
 }
 
 struct EventBuilder<'a> {
@@ -236,10 +222,12 @@ impl EventBuilder<'_> {
             provenance: Provenance {
                 run_id: run.id.clone(),
                 activity: "prov:Activity".to_owned(),
-                models: run.models.clone(),
+                models: run.models.iter().map(event_model).collect(),
                 params_sha256: pipeline.digest.to_string(),
                 software: run.version.clone(),
                 derived_from: vec![record.digest.to_string()],
+                audit_seq: None,
+                audit_hash: None,
             },
             review: Review { state: "unreviewed".to_owned() },
             links: Links { view },
@@ -270,7 +258,7 @@ impl EventBuilder<'_> {
             taxonomy: self.taxonomy.version().to_owned(),
             score: finding.score,
             threshold: finding.threshold,
-            method: method_name(finding.method).to_owned(),
+            method: finding.method.name().to_owned(),
             evidence: finding.evidence.iter().map(|span| points.span_to_code_points(*span)).collect(),
             attribution: finding
                 .attribution
@@ -295,13 +283,9 @@ impl EventBuilder<'_> {
     }
 }
 
-/// The name of a method in records and events.
-pub(super) const fn method_name(method: Method) -> &'static str {
-    match method {
-        Method::Head => "head",
-        Method::ZeroShot => "zero-shot",
-        Method::Rule => "rule",
-    }
+fn event_model((name, digest): (&String, &String)) -> EventModel {
+    let role = if name == encoder::DEFAULT { "encoder" } else { "classifier" };
+    EventModel { id: name.clone(), sha256: digest.clone(), role: role.to_owned() }
 }
 
 /// A document as the index takes it, from its row and its artefacts.
@@ -320,7 +304,7 @@ pub(super) fn indexed(
     let verdicts = |ordinal: u32| {
         let checked = summary.sections.iter().flat_map(|section| &section.sentences);
         let on_passage = checked.filter(|checked| checked.sentence.citations.iter().any(|citation| citation.passage == ordinal));
-        let mut verdicts: Vec<String> = on_passage.map(|checked| outcome_name(checked.verdict.outcome).to_owned()).collect();
+        let mut verdicts: Vec<String> = on_passage.map(|checked| checked.verdict.outcome.name().to_owned()).collect();
         verdicts.sort_unstable();
         verdicts.dedup();
         verdicts
@@ -363,14 +347,4 @@ fn page_starts(passage: &Passage, document: &Document) -> Vec<PageStart> {
         }
     }
     starts
-}
-
-/// The name of a check result in records and events.
-pub(super) const fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Supported => "supported",
-        Outcome::Contradicted => "contradicted",
-        Outcome::NotFound => "not-found",
-        Outcome::NotCheckable => "not-checkable",
-    }
 }

@@ -47,6 +47,18 @@ pub enum Outcome {
     NotCheckable,
 }
 
+impl Outcome {
+    /// The name in records and events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Supported => "supported",
+            Self::Contradicted => "contradicted",
+            Self::NotFound => "not-found",
+            Self::NotCheckable => "not-checkable",
+        }
+    }
+}
+
 /// The check result of one claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
