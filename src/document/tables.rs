@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::blocks::{FrameLine, list_marker};
 use super::graphics::Frame;
-use super::interpret::Rule;
+use super::ink::Rule;
 use super::words::FrameWord;
 use super::{Block, BlockKind, BoundingBox, Line, TableCell, TableRow};
 

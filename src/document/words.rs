@@ -10,7 +10,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::font::{Text, is_space};
 use super::graphics::Frame;
-use super::interpret::Glyph;
+use super::ink::Glyph;
 use super::Word;
 
 /// A piece of a line, in the coordinates of its frame.
