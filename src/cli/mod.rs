@@ -1,5 +1,7 @@
 //! The command line: raw arguments in, one file per command, an [`Exit`] out.
 
+mod audit;
+mod cases;
 mod classify;
 mod extract;
 mod report;
@@ -13,7 +15,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::config::{Config, UiLanguage};
-use crate::error::{Error, Result};
+use crate::error::{Error, OrFail, Result};
 
 /// How a command that ran ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,8 @@ enum Command {
     Classify(classify::Arguments),
     Verify(verify::Arguments),
     Search(search::Arguments),
+    Cases(cases::Arguments),
+    Audit(audit::Arguments),
     #[command(hide = true)]
     Worker(worker::Arguments),
 }
@@ -98,9 +102,18 @@ impl Arguments {
             Command::Classify(arguments) => arguments.run(&config),
             Command::Verify(arguments) => arguments.run(&config),
             Command::Search(arguments) => arguments.run(&config),
+            Command::Cases(arguments) => arguments.run(&config),
+            Command::Audit(arguments) => arguments.run(&config),
             Command::Worker(arguments) => arguments.run(&config),
         }
     }
+}
+
+/// A value as JSON on standard output.
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).or_fail(|| "cannot write JSON".to_owned())?;
+    println!("{text}");
+    Ok(())
 }
 
 /// Writes an error for people on standard error: what, why, what to do.

@@ -135,6 +135,12 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The document whose bytes were last seen at a path.
+    pub fn source(&self, uri: &str) -> Result<Option<Digest>> {
+        let mut query = self.database.prepare_cached("SELECT document FROM source WHERE uri = ?1")?;
+        Ok(query.query_row([uri], digest_column).optional()?)
+    }
+
     /// Records that a document's bytes were seen at a path.
     pub fn record_source(&mut self, uri: &str, digest: &Digest) -> Result<()> {
         self.database.execute(

@@ -37,7 +37,7 @@ pub struct FlagCandidate {
     pub evidence_sha256: Digest,
     /// The ordinal of the passage.
     pub passage: u32,
-    /// The evidence in the passage's text, in code points.
+    /// The strongest piece of evidence in the passage's text, in code points.
     pub span: (u32, u32),
     /// The file page of the evidence, from 1.
     pub page: Option<u32>,
@@ -51,6 +51,9 @@ pub struct FlagCandidate {
     pub verdicts: Vec<Outcome>,
 }
 
+/// The most words that a flag names as those that drove the decision.
+const MOST_WORDS: usize = 6;
+
 impl FlagCandidate {
     /// A finding with its place on the page. `page_label` gives the printed label of a file page.
     pub fn new(
@@ -61,7 +64,8 @@ impl FlagCandidate {
     ) -> Self {
         let whole = Span::new(0..passage.text.len());
         let strongest = finding.evidence.first().copied().unwrap_or(whole);
-        let evidence = strongest.of(&passage.text).to_owned();
+        let spans = if finding.evidence.is_empty() { &[whole] } else { finding.evidence.as_slice() };
+        let evidence = spans.iter().map(|span| span.of(&passage.text)).collect::<Vec<_>>().join(" … ");
         let page = locate(passage, strongest).first().map(|location| location.page).or(passage.pages().map(|(first, _)| first));
         Self {
             label: finding.label.clone(),
@@ -79,6 +83,7 @@ impl FlagCandidate {
                 .attribution
                 .iter()
                 .filter(|contribution| contribution.weight > 0.0)
+                .take(MOST_WORDS)
                 .map(|contribution| contribution.span.of(&passage.text).to_owned())
                 .collect(),
             verdicts,

@@ -120,6 +120,20 @@ impl LedgerError {
     }
 }
 
+/// What commands show: the message with its remedy, the cause apart.
+impl From<LedgerError> for crate::error::Error {
+    fn from(error: LedgerError) -> Self {
+        let message = error.to_string();
+        let shown = if error.is_usage() { Self::usage(message) } else { Self::failure(message) };
+        match error {
+            LedgerError::Database(source) => shown.because(source),
+            LedgerError::Migration(source) => shown.because(source),
+            LedgerError::File { source, .. } => shown.because(source),
+            _ => shown,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
         if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
