@@ -94,10 +94,7 @@ pub fn draft(
         provenance: subject.provenance.clone(),
         review: Review::default(),
         links: Links { view: spec.view_link.as_ref().map(|link| view(link, document, page)), evidence_pdf: None },
-        handling: Handling {
-            classification: group.classification.clone().or_else(|| spec.classification.clone()),
-            tlp: None,
-        },
+        handling: Handling { classification: group.classification.clone().or_else(|| spec.classification.clone()), tlp: None },
     };
     Some(within_size(CaseEvent::new(spec, subject.pipeline, subject.time.clone(), data)))
 }

@@ -199,10 +199,7 @@ pub enum Selector {
 impl Selector {
     /// The selector of a file page, from 1.
     pub fn page(page: u32) -> Self {
-        Self::FragmentSelector {
-            conforms_to: "http://tools.ietf.org/rfc/rfc3778".to_owned(),
-            value: format!("page={page}"),
-        }
+        Self::FragmentSelector { conforms_to: "http://tools.ietf.org/rfc/rfc3778".to_owned(), value: format!("page={page}") }
     }
 }
 
@@ -416,4 +413,4 @@ impl Target {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -199,7 +199,10 @@ impl CaseSpec {
             let label = rule.labels.iter().find(|label| !known_label(label)).map(|label| ("label", label));
             let group = rule.groups.iter().find(|group| !known_group(group)).map(|group| ("group", group));
             if let Some((what, id)) = label.or(group) {
-                return Err(CaseSpecError::new(id, format!("rule `{}` names the {what} `{id}`, which the taxonomy lacks", rule.name)));
+                return Err(CaseSpecError::new(
+                    id,
+                    format!("rule `{}` names the {what} `{id}`, which the taxonomy lacks", rule.name),
+                ));
             }
         }
         Ok(())
@@ -329,7 +332,10 @@ mod tests {
 
     #[test]
     fn rules_name_what_the_taxonomy_has() {
-        let spec = CaseSpec { rule: vec![Rule { labels: vec!["a".to_owned()], groups: vec!["g".to_owned()], ..rule("one") }], ..CaseSpec::default() };
+        let spec = CaseSpec {
+            rule: vec![Rule { labels: vec!["a".to_owned()], groups: vec!["g".to_owned()], ..rule("one") }],
+            ..CaseSpec::default()
+        };
         assert!(spec.validate_labels(&|label| label == "a", &|group| group == "g").is_ok());
         let error = spec.validate_labels(&|label| label == "a", &|_| false).unwrap_err();
         assert!(error.key() == "g" && error.to_string().contains("group `g`"), "{error}");

@@ -56,12 +56,7 @@ const MOST_WORDS: usize = 6;
 
 impl FlagCandidate {
     /// A finding with its place on the page. `page_label` gives the printed label of a file page.
-    pub fn new(
-        finding: &Finding,
-        passage: &Passage,
-        page_label: &dyn Fn(u32) -> Option<String>,
-        verdicts: Vec<Outcome>,
-    ) -> Self {
+    pub fn new(finding: &Finding, passage: &Passage, page_label: &dyn Fn(u32) -> Option<String>, verdicts: Vec<Outcome>) -> Self {
         let whole = Span::new(0..passage.text.len());
         let strongest = finding.evidence.first().copied().unwrap_or(whole);
         let spans = if finding.evidence.is_empty() { &[whole] } else { finding.evidence.as_slice() };
@@ -178,8 +173,8 @@ pub struct FlagCounts {
 impl Ledger {
     /// Records what a run made of a document, in one transaction: its row, its flags, its cases with their events for `targets`,
     /// and the decision in the audit chain. Recording the same again changes nothing but the document's row and the chain. A
-    /// document that a later version of its filing supersedes keeps its row alone: its flags went on to that version. Returns the
-    /// counts and the document's new sequence.
+    /// document that a later version of its filing supersedes raises nothing: its flags went on to that version, and those that
+    /// it still holds (because the versions came in out of order) are withdrawn. Returns the counts and the document's new sequence.
     ///
     /// # Errors
     /// A failure of the database; then nothing is recorded.
@@ -202,14 +197,12 @@ impl Ledger {
         let family = Family::of(&transaction, record)?;
         let sequence = documents::upsert(&transaction, run.number, record, state)?;
         let superseded_by = family.newest_after();
+        let (candidates, cases) = if superseded_by.is_some() { (&[][..], Vec::new()) } else { (candidates, cases) };
+        let place = Place { document: record.digest, lineage: family.earlier() };
         let mut counts = FlagCounts::default();
-        let mut events = Vec::new();
-        if superseded_by.is_none() {
-            let place = Place { document: record.digest, lineage: family.earlier() };
-            let ids = identity::reconcile(&transaction, run, &place, candidates, &mut counts)?;
-            events = cases::reconcile(&transaction, &place, &ids, cases)?;
-            counts.queued = events.len() as u32;
-        }
+        let ids = identity::reconcile(&transaction, run, &place, candidates, &mut counts)?;
+        let events = cases::reconcile(&transaction, &place, &ids, cases)?;
+        counts.queued = events.len() as u32;
         let payload = serde_json::json!({
             "run": run.id, "document": record.digest, "stem": record.stem, "state": state, "artefacts": artefacts,
             "flags": counts, "superseded_by": superseded_by,
@@ -239,9 +232,9 @@ impl Ledger {
 
     /// The flags that a filter wants, strongest first.
     pub fn flags(&self, filter: &FlagFilter) -> Result<Vec<FlagRecord>> {
-        let mut query = self.database.prepare(
-            &format!("SELECT {COLUMNS} FROM flag WHERE (?1 IS NULL OR document = ?1) AND (?2 OR state = 'live')"),
-        )?;
+        let mut query = self
+            .database
+            .prepare(&format!("SELECT {COLUMNS} FROM flag WHERE (?1 IS NULL OR document = ?1) AND (?2 OR state = 'live')"))?;
         let document = filter.document.map(|digest| digest.as_bytes().to_vec());
         let rows = query.query_map(params![document, filter.withdrawn], StoredFlag::of)?;
         let mut flags = Vec::new();
@@ -313,3 +306,6 @@ const fn method_name(method: Method) -> &'static str {
         Method::Rule => "rule",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,8 +209,8 @@ impl OutboxStore for Ledger {
 
     fn gate(&self, target: &str) -> Result<Gate> {
         let mut query = self.database.prepare_cached("SELECT disabled, failures, paused_until FROM target WHERE name = ?1")?;
-        let gate = query
-            .query_row([target], |row| Ok(Gate { disabled: row.get(0)?, failures: row.get(1)?, paused_until: row.get(2)? }));
+        let gate =
+            query.query_row([target], |row| Ok(Gate { disabled: row.get(0)?, failures: row.get(1)?, paused_until: row.get(2)? }));
         Ok(gate.optional()?.unwrap_or_default())
     }
 
@@ -252,3 +252,6 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<OutboxRow>> {
         status: row.get(9)?,
     }))
 }
+
+#[cfg(test)]
+mod tests;

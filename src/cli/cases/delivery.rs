@@ -57,7 +57,9 @@ impl Deliver {
             results.iter().for_each(|result| show(config, result));
         }
         if let Some(error) = results.iter().find_map(|result| result.error.clone()) {
-            return Err(Error::usage(error).remedy("put it right in the pipeline file, run it again, then `scrutineer cases deliver`"));
+            return Err(
+                Error::usage(error).remedy("put it right in the pipeline file, run it again, then `scrutineer cases deliver`")
+            );
         }
         let held_back = results.iter().any(|result| result.report.dead > 0 || result.report.stopped.is_some());
         Ok(if held_back { Exit::Incomplete } else { Exit::Done })
@@ -223,7 +225,8 @@ pub(super) fn outbox(config: &Config) -> Result<Exit> {
     }
     for target in &targets {
         let rows: Vec<String> = target.rows.iter().map(|(state, count)| format!("{state} {count}")).collect();
-        let next = target.next_attempt.filter(|next| *next > now()).map(|next| format!(" (next {})", clock(next))).unwrap_or_default();
+        let next =
+            target.next_attempt.filter(|next| *next > now()).map(|next| format!(" (next {})", clock(next))).unwrap_or_default();
         let gate = match &target.gate.disabled {
             Some(reason) => format!("  DISABLED: {reason}; `scrutineer cases enable {}` opens it again", target.target),
             None if target.gate.paused_until > now() => format!("  paused until {}", clock(target.gate.paused_until)),
@@ -326,5 +329,6 @@ fn now() -> i64 {
 
 /// A time in seconds since 1970 for people.
 fn clock(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.strftime("%Y-%m-%d %H:%MZ").to_string())
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| seconds.to_string(), |time| time.strftime("%Y-%m-%d %H:%MZ").to_string())
 }
