@@ -7,6 +7,8 @@
 //! Each stage is a module that owns its types and offers plain functions over values; [`pipeline`] wires them and keeps their
 //! artefacts in the [`ledger`]. A stage imports only the stages above it, plus the foundations.
 
+#![forbid(unsafe_code)]
+
 // The stages, in the order of the flow.
 pub mod document;
 pub mod passage;

@@ -1,5 +1,7 @@
 //! The `scrutineer` program: parse, start logging, run, map to an exit code.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -1,6 +1,6 @@
 //! The rules of ARCHITECTURE.md, as tests: what a compiler does not hold. Each message says what to do.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "tidy/source.rs"]
 mod source;
@@ -64,7 +64,10 @@ fn the_import_rule_knows_right_from_wrong() {
     ] {
         assert_eq!(may_import(module, imported), allowed, "{module} -> {imported}");
     }
-    let file = SourceFile::parse("src/x/mod.rs", "// crate::a\nuse crate::{b::C, d, e::{F, G}};\nfn f() { crate::h::i(\"crate::j\") }\n#[cfg(test)]\nmod tests { use crate::k; }\n");
+    let file = SourceFile::parse(
+        "src/x/mod.rs",
+        "// crate::a\nuse crate::{b::C, d, e::{F, G}};\nfn f() { crate::h::i(\"crate::j\") }\n#[cfg(test)]\nmod tests { use crate::k; }\n",
+    );
     let imported: Vec<String> = file.crate_paths().into_iter().map(|(_, name)| name).collect();
     assert_eq!(imported, ["b", "d", "e", "h"]);
 }
@@ -80,13 +83,18 @@ fn a_foreign_crate_is_named_by_its_owner_alone() {
             }
         }
     }
-    assert_none(faults, "wrap what is needed in a function or type of the owning module, so that the crate can be replaced there");
+    assert_none(
+        faults,
+        "wrap what is needed in a function or type of the owning module, so that the crate can be replaced there",
+    );
 }
 
 #[test]
 fn only_the_outer_modules_are_async() {
     let mut faults = Vec::new();
-    for file in SourceFile::all_of("src").into_iter().filter(|file| !["pipeline", "server", "cli", "case"].contains(&&*file.module())) {
+    for file in
+        SourceFile::all_of("src").into_iter().filter(|file| !["pipeline", "server", "cli", "case"].contains(&&*file.module()))
+    {
         faults.extend(file.lines_with("async fn ").into_iter().map(|line| format!("{}:{line}", file.name)));
     }
     assert_none(faults, "stages are plain functions over values: only pipeline, server, cli and the adapters of case are async");
@@ -96,11 +104,24 @@ fn only_the_outer_modules_are_async() {
 fn data_never_panics() {
     let mut faults = Vec::new();
     for file in SourceFile::all_of("src").into_iter().chain(SourceFile::all_of("crates")) {
-        for call in [".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!(", "dbg!(", "allow(clippy::unwrap_used", "allow(clippy::expect_used", "allow(clippy::panic"] {
+        for call in [
+            ".unwrap()",
+            ".expect(",
+            "panic!(",
+            "todo!(",
+            "unimplemented!(",
+            "dbg!(",
+            "allow(clippy::unwrap_used",
+            "allow(clippy::expect_used",
+            "allow(clippy::panic",
+        ] {
             faults.extend(file.lines_with(call).into_iter().map(|line| format!("{}:{line}: {call}", file.name)));
         }
     }
-    assert_none(faults, "return a typed error, or make the case impossible by a type; tests may panic, inside `#[cfg(test)] mod tests`");
+    assert_none(
+        faults,
+        "return a typed error, or make the case impossible by a type; tests may panic, inside `#[cfg(test)] mod tests`",
+    );
 }
 
 #[test]
@@ -138,7 +159,7 @@ fn files_stay_readable() {
 fn every_file_says_what_it_is() {
     let faults = rust_files(&["src", "crates", "tests", "examples", "benches"])
         .into_iter()
-        .filter(|path| !fs::read_to_string(path).unwrap().starts_with("//! "))
+        .filter(|path| !path.ends_with("tests.rs") && !fs::read_to_string(path).unwrap().starts_with("//! "))
         .map(|path| shown(&path))
         .collect();
     assert_none(faults, "begin the file with a `//!` line that says what it holds");
@@ -149,7 +170,9 @@ fn errors_are_in_lower_case_without_a_full_stop() {
     let mut faults = Vec::new();
     for path in rust_files(&["src", "crates"]) {
         for (index, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
-            let Some(message) = line.trim().strip_prefix("#[error(\"").and_then(|rest| rest.split("\")]").next()) else { continue };
+            let Some(message) = line.trim().strip_prefix("#[error(\"").and_then(|rest| rest.split("\")]").next()) else {
+                continue;
+            };
             let mut characters = message.chars();
             let shouts = characters.next().is_some_and(char::is_uppercase) && characters.next().is_some_and(char::is_lowercase);
             if shouts || message.trim_end().ends_with('.') {
@@ -170,7 +193,10 @@ fn stages_have_a_version() {
         })
         .map(|stage| format!("src/{stage}"))
         .collect();
-    assert_none(faults, "give the stage a `pub const VERSION: u32`, which is part of its artefacts' key: raise it whenever output changes");
+    assert_none(
+        faults,
+        "give the stage a `pub const VERSION: u32`, which is part of its artefacts' key: raise it whenever output changes",
+    );
 }
 
 #[test]
@@ -180,7 +206,8 @@ fn what_is_left_to_do_is_explained() {
     for path in rust_files(&["src", "crates", "tests", "examples", "benches"]) {
         for (index, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
             for mark in &marks {
-                let explained = line.split_once(mark.as_str()).is_none_or(|(_, rest)| rest.trim_start_matches([':', ' ']).len() >= 20);
+                let explained =
+                    line.split_once(mark.as_str()).is_none_or(|(_, rest)| rest.trim_start_matches([':', ' ']).len() >= 20);
                 if !explained {
                     faults.push(format!("{}:{}", shown(&path), index + 1));
                 }
@@ -196,7 +223,11 @@ fn the_architecture_names_every_module() {
     let mut faults: Vec<String> = fs::read_dir(root().join("src"))
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-        .filter(|module| !["lib", "main"].contains(&module.as_str()) && !architecture.contains(&format!("`{module}")) && !architecture.contains(&format!("{module}/")))
+        .filter(|module| {
+            !["lib", "main"].contains(&module.as_str())
+                && !architecture.contains(&format!("`{module}"))
+                && !architecture.contains(&format!("{module}/"))
+        })
         .map(|module| format!("ARCHITECTURE.md: does not name the module `{module}`"))
         .collect();
     let readme = read("README.md");
@@ -210,7 +241,11 @@ fn the_architecture_names_every_module() {
 
 #[test]
 fn every_pipeline_file_is_documented() {
-    let pages: String = ["README.md", "ARCHITECTURE.md"].iter().map(|page| read(page)).chain(files_below(&root().join("docs")).iter().filter_map(|path| fs::read_to_string(path).ok())).collect();
+    let pages: String = ["README.md", "ARCHITECTURE.md"]
+        .iter()
+        .map(|page| read(page))
+        .chain(files_below(&root().join("docs")).iter().filter_map(|path| fs::read_to_string(path).ok()))
+        .collect();
     let faults = files_below(&root().join("pipelines"))
         .into_iter()
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
@@ -251,14 +286,18 @@ fn dependencies_come_from_the_public_index() {
         .map(|line| format!("Cargo.lock: {line}"))
         .collect();
     // Written in parts, so that this file does not find itself.
-    let banned = [["index", "-url"], ["[source", ".crates-io]"], ["[regis", "tries"], ["/wo", "rk/"], ["art", "ifactory"]].map(|parts| parts.concat());
+    let banned = [["index", "-url"], ["[source", ".crates-io]"], ["[regis", "tries"], ["/wo", "rk/"], ["art", "ifactory"]]
+        .map(|parts| parts.concat());
     for path in text_files() {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         for word in banned.iter().filter(|word| text.contains(word.as_str())) {
             faults.push(format!("{}: contains `{word}`", shown(&path)));
         }
     }
-    assert_none(faults, "name no private registry, mirror or path of one machine: the project must build from public sources anywhere");
+    assert_none(
+        faults,
+        "name no private registry, mirror or path of one machine: the project must build from public sources anywhere",
+    );
 }
 
 #[test]
@@ -304,8 +343,24 @@ fn shown(path: &Path) -> String {
 
 /// Every file that belongs to the project.
 fn text_files() -> Vec<PathBuf> {
-    let kept = ["src", "crates", "tests", "examples", "benches", "pipelines", "models", "fixtures", "training", "docs", ".ci", ".config", ".cargo"];
+    let kept = [
+        "src",
+        "crates",
+        "tests",
+        "examples",
+        "benches",
+        "pipelines",
+        "models",
+        "fixtures",
+        "training",
+        "docs",
+        ".ci",
+        ".config",
+        ".cargo",
+    ];
     let mut files: Vec<PathBuf> = kept.iter().flat_map(|folder| files_below(&root().join(folder))).collect();
-    files.extend(fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()));
+    files.extend(
+        fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file() && !path.ends_with(".git")),
+    );
     files
 }

@@ -294,13 +294,13 @@ def main():
     data = Data(a.gold, a.embeddings)
     got, p = out_of_fold(data, a.seed, a.method)
     report(data, got)
+    if a.predictions:
+        with open(a.predictions, "w", encoding="utf-8") as f:
+            for n, r in enumerate(data.rows):
+                row = dict(id=r["id"], labels=[l for j, l in enumerate(data.ids) if got[n, j]],
+                           scores={l: round(float(p[n, j]), 4) for j, l in enumerate(data.ids)})
+                f.write(json.dumps(row) + "\n")
     if a.what == "check":
-        if a.predictions:
-            with open(a.predictions, "w", encoding="utf-8") as f:
-                for n, r in enumerate(data.rows):
-                    row = dict(id=r["id"], labels=[l for j, l in enumerate(data.ids) if got[n, j]],
-                               scores={l: round(float(p[n, j]), 4) for j, l in enumerate(data.ids)})
-                    f.write(json.dumps(row) + "\n")
         return
     fitted = fit(data, np.arange(len(data.rows)), a.seed)
     model, (zero_slope, zero_gate, zero_offset) = fitted["model"], fitted["zero"]

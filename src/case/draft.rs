@@ -161,12 +161,7 @@ fn label(subject: &Subject<'_>, flagged: &Flagged<'_>) -> EventLabel {
         score: finding.score,
         threshold: finding.threshold,
         method: if finding.method == Method::Rule { "rule" } else { "model" }.to_owned(),
-        detector: match finding.method {
-            Method::Head => "head",
-            Method::ZeroShot => "zero-shot",
-            Method::Rule => "rule",
-        }
-        .to_owned(),
+        detector: finding.method.name().to_owned(),
         evidence: finding.evidence.iter().map(|span| points.span_to_code_points(*span)).collect(),
         attribution: finding
             .attribution

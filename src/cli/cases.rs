@@ -146,15 +146,12 @@ fn export(config: &Config, out: &std::path::Path) -> Result<Exit> {
     let events = Ledger::open(&config.data, Access::Reader)?.events()?;
     let cannot = || format!("cannot write {}", out.display());
     let standard_output = out.as_os_str() == "-";
-    let mut writer: Box<dyn Write> = if standard_output {
-        Box::new(std::io::stdout().lock())
+    if standard_output {
+        events.iter().for_each(|event| println!("{event}"));
     } else {
-        Box::new(std::io::BufWriter::new(std::fs::File::create(out).or_usage(cannot)?))
-    };
-    for event in &events {
-        writeln!(writer, "{event}").or_fail(cannot)?;
+        let mut file = std::io::BufWriter::new(std::fs::File::create(out).or_usage(cannot)?);
+        events.iter().try_for_each(|event| writeln!(file, "{event}")).and_then(|()| file.flush()).or_fail(cannot)?;
     }
-    writer.flush().or_fail(cannot)?;
     if config.json && !standard_output {
         super::print_json(&serde_json::json!({ "file": out, "events": events.len() }))?;
     } else if !config.quiet && !standard_output {

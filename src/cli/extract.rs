@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Exit;
+use super::terminal::harmless;
 use crate::config::Config;
 use crate::document::{BoundingBox, Document, HiddenReason, Page, ReadOptions, worker};
 use crate::error::{Error, OrFail, Result};
@@ -39,7 +40,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn run(self, config: &Config) -> Result<Exit> {
         let stems = stems(&self.files)?;
-        let options = ReadOptions { password: self.password()?, ..ReadOptions::default() };
+        let options = ReadOptions { password: super::password(self.password_file.as_deref())?, ..ReadOptions::default() };
         fs::create_dir_all(&self.out).or_fail(|| format!("cannot make the folder {}", self.out.display()))?;
         let progress = progress(self.files.len(), config);
         let results = self.extract_all(&stems, &options, &progress);
@@ -47,12 +48,6 @@ impl Arguments {
         let results = results.into_iter().collect::<Result<Vec<Extracted>>>()?;
         report(&results, config)?;
         Ok(if results.iter().any(|result| result.error.is_some()) { Exit::Incomplete } else { Exit::Done })
-    }
-
-    fn password(&self) -> Result<Option<String>> {
-        let Some(path) = &self.password_file else { return Ok(None) };
-        let text = fs::read_to_string(path).or_usage(|| format!("cannot read the password file {}", path.display()))?;
-        Ok(text.lines().next().map(str::to_owned))
     }
 
     /// Extracts the files on all cores, each in a worker process; the results are in the order of the files.
@@ -82,7 +77,11 @@ fn stems(files: &[PathBuf]) -> Result<Vec<String>> {
     let mut seen: BTreeMap<String, &Path> = BTreeMap::new();
     let mut stems = Vec::new();
     for file in files {
-        let stem = file.file_stem().ok_or_else(|| Error::usage(format!("{} is not a file", file.display())))?.to_string_lossy().into_owned();
+        let stem = file
+            .file_stem()
+            .ok_or_else(|| Error::usage(format!("{} is not a file", file.display())))?
+            .to_string_lossy()
+            .into_owned();
         if let Some(other) = seen.insert(stem.clone(), file) {
             return Err(Error::usage(format!("{} and {} would both be written to {stem}.json", other.display(), file.display()))
                 .remedy("give one of them another name, or run them into two folders"));
@@ -120,7 +119,8 @@ fn extract(file: &Path, target: &Path, options: &ReadOptions, progress: &Progres
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     progress.set_message(name);
     let read = fs::read(file).map_err(|error| (format!("cannot be read: {error}"), None)).and_then(|bytes| {
-        worker::read_isolated(&bytes, options, &mut |_| {}).map_err(|interrupted| (interrupted.error.to_string(), interrupted.partial))
+        worker::read_isolated(&bytes, options, &mut |_| {})
+            .map_err(|interrupted| (interrupted.error.to_string(), interrupted.partial))
     });
     let (document, error) = match read {
         Ok(document) => (Some(document), None),
@@ -131,13 +131,20 @@ fn extract(file: &Path, target: &Path, options: &ReadOptions, progress: &Progres
         error: error.as_deref(),
     };
     write(&output, target).or_fail(|| format!("cannot write {}", target.display()))?;
-    let count = |test: &dyn Fn(&Page) -> bool| document.iter().flat_map(|document: &Document| &document.pages).filter(|page| test(page)).count();
+    let count = |test: &dyn Fn(&Page) -> bool| {
+        document.iter().flat_map(|document: &Document| &document.pages).filter(|page| test(page)).count()
+    };
     Ok(Extracted {
         file: file.display().to_string(),
         output: target.display().to_string(),
         pages: count(&|_| true),
         unread_pages: count(&|page| !page.state.is_read()),
-        hidden_blocks: document.iter().flat_map(|d| &d.pages).flat_map(|page| &page.blocks).filter(|block| block.hidden.is_some()).count(),
+        hidden_blocks: document
+            .iter()
+            .flat_map(|d| &d.pages)
+            .flat_map(|page| &page.blocks)
+            .filter(|block| block.hidden.is_some())
+            .count(),
         warnings: document
             .iter()
             .flat_map(|document| &document.warnings)
@@ -166,7 +173,7 @@ fn report(results: &[Extracted], config: &Config) -> Result<()> {
     }
     for result in results {
         if let Some(error) = &result.error {
-            eprintln!("{}: {error}", result.file);
+            eprintln!("{}: {}", harmless(&result.file), harmless(error));
         }
     }
     if !config.quiet {

@@ -1,16 +1,30 @@
 //! The command line: raw arguments in, one file per command, an [`Exit`] out.
 
+/// Prints a line as the standard macro does, save that a reader who closes the pipe early (`| head`) is no fault: the standard
+/// one panics. Shadows it in every command.
+macro_rules! println {
+    ($($arguments:tt)*) => { $crate::cli::terminal::print_line(format_args!($($arguments)*)) };
+}
+
 mod audit;
 mod cases;
 mod classify;
+mod doctor;
 mod extract;
+mod findings;
+mod pipeline;
+mod quarantine;
 mod report;
+mod run;
 mod search;
+mod show;
+mod status;
+mod summary;
 mod terminal;
 mod verify;
 mod worker;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
@@ -77,12 +91,20 @@ struct GlobalArguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Extract(extract::Arguments),
-    Classify(classify::Arguments),
-    Verify(verify::Arguments),
+    Run(run::Arguments),
+    Summary(summary::Arguments),
+    Show(show::Arguments),
+    Findings(findings::Arguments),
     Search(search::Arguments),
+    Verify(verify::Arguments),
+    Classify(classify::Arguments),
+    Extract(extract::Arguments),
     Cases(cases::Arguments),
     Audit(audit::Arguments),
+    Quarantine(quarantine::Arguments),
+    Status(status::Arguments),
+    Pipeline(pipeline::Arguments),
+    Doctor(doctor::Arguments),
     #[command(hide = true)]
     Worker(worker::Arguments),
 }
@@ -98,15 +120,28 @@ impl Arguments {
         let GlobalArguments { data, models, json, ui_lang, quiet, verbose: _ } = self.global;
         let config = Config { data, models, json, ui_language: ui_lang, quiet };
         match self.command {
-            Command::Extract(arguments) => arguments.run(&config),
-            Command::Classify(arguments) => arguments.run(&config),
-            Command::Verify(arguments) => arguments.run(&config),
+            Command::Run(arguments) => arguments.run(&config),
+            Command::Summary(arguments) => arguments.run(&config),
+            Command::Show(arguments) => arguments.run(&config),
+            Command::Findings(arguments) => arguments.run(&config),
             Command::Search(arguments) => arguments.run(&config),
+            Command::Verify(arguments) => arguments.run(&config),
+            Command::Classify(arguments) => arguments.run(&config),
+            Command::Extract(arguments) => arguments.run(&config),
             Command::Cases(arguments) => arguments.run(&config),
             Command::Audit(arguments) => arguments.run(&config),
+            Command::Quarantine(arguments) => arguments.run(&config),
+            Command::Status(arguments) => arguments.run(&config),
+            Command::Pipeline(arguments) => arguments.run(&config),
+            Command::Doctor(arguments) => arguments.run(&config),
             Command::Worker(arguments) => arguments.run(&config),
         }
     }
+}
+
+/// Text for people on standard output, whole lines.
+fn print(text: &str) {
+    text.lines().for_each(|line| println!("{line}"));
 }
 
 /// A value as JSON on standard output.
@@ -114,6 +149,13 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).or_fail(|| "cannot write JSON".to_owned())?;
     println!("{text}");
     Ok(())
+}
+
+/// The first line of a password file.
+fn password(file: Option<&Path>) -> Result<Option<String>> {
+    let Some(path) = file else { return Ok(None) };
+    let text = std::fs::read_to_string(path).or_usage(|| format!("cannot read the password file {}", path.display()))?;
+    Ok(text.lines().next().map(str::to_owned))
 }
 
 /// Writes an error for people on standard error: what, why, what to do.

@@ -1,17 +1,276 @@
-//! `scrutineer search`.
+//! `scrutineer search`: passages by the words in them, with filters; or a batch of questions.
+
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use super::Exit;
+use super::terminal::{Styles, harmless, wrapped};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, OrFail, Result};
+use crate::index::{Hit, Hits, Index, IndexError, Query, QueryError, Searcher};
+use crate::language::Span;
+use crate::language::offsets::CodePoints;
+use crate::pipeline::archive::Archive;
 
-/// Not there yet.
+/// Searches the passages of all documents, in English and Chinese; Traditional and Simplified characters match each other
 #[derive(Debug, Args)]
-pub(super) struct Arguments {}
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The query: words (all of them), "phrases", AND, OR, NOT, brackets, begin*, label:, type:, period:, lang:, doc:, page:
+    #[arg(value_name = "QUERY", required_unless_present = "batch")]
+    query: Option<String>,
+    /// Read the query as a plain question: any of its words may match
+    #[arg(long)]
+    question: bool,
+    /// Only passages with this label
+    #[arg(long, value_name = "LABEL")]
+    label: Vec<String>,
+    /// Only documents of this type (annual-report, 10-k, minutes…)
+    #[arg(long = "type", value_name = "TYPE")]
+    document_type: Vec<String>,
+    /// Only this institution (its whole name)
+    #[arg(long, value_name = "NAME")]
+    institution: Vec<String>,
+    /// Only this period (2023, 2023-Q3, 2022-05-20)
+    #[arg(long, value_name = "PERIOD")]
+    period: Vec<String>,
+    /// Only passages in this language (en, zh, zh-Hant, zh-Hans)
+    #[arg(long, value_name = "LANG")]
+    lang: Vec<String>,
+    /// Only this document: a file name without its ending
+    #[arg(long, value_name = "DOC")]
+    doc: Vec<String>,
+    /// Hits shown
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: usize,
+    /// Hits passed over
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    offset: usize,
+    /// A file of JSON lines {"qid", "question" or "query", "doc"?}; `-` is standard input
+    #[arg(long, value_name = "IN", requires = "out", conflicts_with = "query")]
+    batch: Option<PathBuf>,
+    /// Where the batch's hits go, {"qid", "hits": [{"doc", "page_index", "passage", "score"}]}; `-` is standard output
+    #[arg(long, value_name = "OUT")]
+    out: Option<PathBuf>,
+    /// Search each batch question within its own document ("doc") alone
+    #[arg(long, requires = "batch")]
+    per_document: bool,
+}
+
+const EXAMPLES: &str = "Examples:\n  scrutineer search 'third-party AND cloud'\n  scrutineer search '\"going concern\" NOT mitigated' --type \
+                        10-k --period 2023\n  scrutineer search '雲端 AND 委外' --lang zh\n  scrutineer search --question 'Which provider runs the \
+                        core banking system?'\n\nNo hit is no error: the exit code is 0.";
+
+/// A hit as JSON.
+#[derive(Serialize)]
+struct HitRow<'a> {
+    #[serde(flatten)]
+    hit: &'a Hit,
+    page: Option<u32>,
+    page_label: Option<&'a str>,
+    passage: u32,
+    heading_path: &'a [String],
+    language: &'a str,
+    labels: Vec<&'a str>,
+    snippet: &'a str,
+    /// The matches within the snippet, as code points.
+    highlights: Vec<(u32, u32)>,
+}
+
+#[derive(Deserialize)]
+struct Question {
+    qid: String,
+    question: Option<String>,
+    query: Option<String>,
+    doc: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    qid: String,
+    hits: Vec<PageRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PageRow {
+    doc: String,
+    page_index: u32,
+    passage: u32,
+    score: f32,
+}
 
 impl Arguments {
-    pub(super) fn run(self, _config: &Config) -> Result<Exit> {
-        Err(Error::failure("not there yet"))
+    pub(super) fn run(self, config: &Config) -> Result<Exit> {
+        // The ledger's messages on a missing or newer data folder are the better ones.
+        let archive = Archive::open(config)?;
+        let searcher =
+            Index::open(&config.data.join("index")).and_then(|index| index.searcher()).map_err(|error| match error {
+                IndexError::Absent(_) | IndexError::OtherVersion { .. } => Error::usage(error.to_string()),
+                error => Error::failure("cannot open the index").because(error),
+            })?;
+        match (&self.batch, &self.out) {
+            (Some(input), Some(output)) => self.run_batch(&searcher, input, output)?,
+            _ => self.run_one(&searcher, &archive, config)?,
+        }
+        Ok(Exit::Done)
     }
+
+    fn run_one(&self, searcher: &Searcher, archive: &Archive, config: &Config) -> Result<()> {
+        let query = Query {
+            text: self.query.clone().unwrap_or_default(),
+            plain: self.question,
+            labels: self.label.clone(),
+            document_types: self.document_type.clone(),
+            institutions: self.institution.clone(),
+            periods: self.period.clone(),
+            languages: self.lang.clone(),
+            documents: self.doc.clone(),
+            limit: self.limit,
+            offset: self.offset,
+        };
+        let hits = searcher.search(&query).or_fail(|| "the search failed".to_owned())?.map_err(usage)?;
+        if config.json {
+            let rows: Vec<HitRow<'_>> = hits.hits.iter().map(row).collect();
+            super::print_json(&serde_json::json!({ "total": hits.total, "hits": rows }))
+        } else {
+            super::print(&render(&hits, archive, config));
+            Ok(())
+        }
+    }
+
+    fn run_batch(&self, searcher: &Searcher, input: &Path, output: &Path) -> Result<()> {
+        let reader: Box<dyn BufRead> = match input.to_str() {
+            Some("-") => Box::new(BufReader::new(std::io::stdin())),
+            _ => Box::new(BufReader::new(std::fs::File::open(input).or_usage(|| format!("cannot read {}", input.display()))?)),
+        };
+        let mut writer: Box<dyn Write> = match output.to_str() {
+            Some("-") => Box::new(std::io::stdout()),
+            _ => {
+                Box::new(BufWriter::new(std::fs::File::create(output).or_usage(|| format!("cannot write {}", output.display()))?))
+            }
+        };
+        for (number, line) in reader.lines().enumerate() {
+            let line = line.or_fail(|| format!("cannot read {}", input.display()))?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let answer = match serde_json::from_str::<Question>(&line) {
+                Ok(question) => self.answer(searcher, question)?,
+                Err(error) => {
+                    let qid = serde_json::from_str::<serde_json::Value>(&line).ok();
+                    let qid = qid.and_then(|row| row.get("qid").and_then(|qid| qid.as_str().map(str::to_owned)));
+                    Answer {
+                        qid: qid.unwrap_or_default(),
+                        hits: Vec::new(),
+                        error: Some(format!("line {}: {error}", number + 1)),
+                    }
+                }
+            };
+            let text = serde_json::to_string(&answer).or_fail(|| "cannot write JSON".to_owned())?;
+            writeln!(writer, "{text}").or_fail(|| format!("cannot write {}", output.display()))?;
+        }
+        writer.flush().or_fail(|| format!("cannot write {}", output.display()))
+    }
+
+    fn answer(&self, searcher: &Searcher, question: Question) -> Result<Answer> {
+        let Question { qid, question, query, doc } = question;
+        let plain = question.is_some();
+        let Some(text) = question.or(query) else {
+            return Ok(Answer { qid, hits: Vec::new(), error: Some("neither `question` nor `query` is given".to_owned()) });
+        };
+        let documents = doc.filter(|_| self.per_document).into_iter().collect();
+        let query = Query { text, plain, documents, limit: self.limit, ..Query::default() };
+        let pages = searcher.pages(&query).or_fail(|| "the search failed".to_owned())?;
+        Ok(match pages {
+            Err(error) => Answer { qid, hits: Vec::new(), error: Some(error.to_string()) },
+            Ok(pages) => {
+                let row = |page: crate::index::PageHit| PageRow {
+                    doc: page.stem,
+                    page_index: page.page.saturating_sub(1),
+                    passage: page.passage,
+                    score: page.score,
+                };
+                Answer { qid, hits: pages.into_iter().map(row).collect(), error: None }
+            }
+        })
+    }
+}
+
+fn usage(error: QueryError) -> Error {
+    Error::usage(error.to_string())
+        .remedy("`scrutineer search --help` shows examples; docs/query-language.md has the whole language")
+}
+
+fn row(hit: &Hit) -> HitRow<'_> {
+    let snippet = hit.snippet.of(&hit.passage.text);
+    let points = CodePoints::new(snippet);
+    HitRow {
+        hit,
+        page: hit.page(),
+        page_label: hit.page_label(),
+        passage: hit.passage.ordinal,
+        heading_path: &hit.passage.heading_path,
+        language: &hit.passage.language,
+        labels: hit.passage.labels.iter().map(|(label, _)| label.as_str()).collect(),
+        snippet,
+        highlights: within(hit).map(|span| points.span_to_code_points(span)).collect(),
+    }
+}
+
+/// The matches in the snippet, as bytes of it.
+fn within(hit: &Hit) -> impl Iterator<Item = Span> + '_ {
+    let inside = move |span: &&Span| span.start >= hit.snippet.start && span.end <= hit.snippet.end;
+    hit.matches
+        .iter()
+        .filter(inside)
+        .map(|span| Span { start: span.start - hit.snippet.start, end: span.end - hit.snippet.start })
+}
+
+fn render(hits: &Hits, archive: &Archive, config: &Config) -> String {
+    let say = |english, chinese| config.ui_language.pick(english, chinese);
+    let styles = Styles::new();
+    let mut out = String::new();
+    for hit in &hits.hits {
+        let page = hit.page().map(|page| format!("p.{page}")).unwrap_or_default();
+        let printed =
+            hit.page_label().map(|label| format!(" / {} {}", say("printed", "印"), harmless(label))).unwrap_or_default();
+        let heading = hit.passage.heading_path.last().map(|heading| format!("  {}", harmless(heading))).unwrap_or_default();
+        out += &format!("{}  {page}{printed}{}\n", styles.heading.apply_to(harmless(&hit.stem)), styles.faint.apply_to(heading));
+        out += &wrapped(&marked(hit, &styles), 2);
+        out.push('\n');
+        if !hit.passage.labels.is_empty() {
+            let names: Vec<String> =
+                hit.passage.labels.iter().map(|(label, score)| format!("{} {score:.2}", archive.label_name(label))).collect();
+            out += &format!("  {} {}\n", styles.faint.apply_to("▸"), names.join(" · "));
+        }
+    }
+    out += &match hits.total {
+        0 => format!("{}\n", say("no hits", "沒有符合的段落")),
+        total => format!("{} / {total} {}\n", hits.hits.len(), say("passages", "段")),
+    };
+    out
+}
+
+/// The snippet with its matches marked: bold on a terminal, between asterisks elsewhere.
+fn marked(hit: &Hit, styles: &Styles) -> String {
+    let snippet = hit.snippet.of(&hit.passage.text);
+    let plain = !console::colors_enabled();
+    let mut out = String::new();
+    let mut done = 0;
+    let tidy = |text: &str| harmless(&text.replace('\n', " ")).into_owned();
+    for span in within(hit) {
+        let range = span.range();
+        out += &tidy(&snippet[done..range.start]);
+        let inside = tidy(&snippet[range.clone()]);
+        out += &if plain { format!("*{inside}*") } else { styles.doubtful.apply_to(inside).bold().to_string() };
+        done = range.end;
+    }
+    out += &tidy(&snippet[done..]);
+    let (before, after) = (hit.snippet.start > 0, (hit.snippet.end as usize) < hit.passage.text.len());
+    format!("{}{out}{}", if before { "… " } else { "" }, if after { " …" } else { "" })
 }

@@ -4,6 +4,12 @@ use std::borrow::Cow;
 
 use console::Style;
 
+/// Writes a line to standard output; what a reader who has closed the pipe misses is dropped.
+pub(crate) fn print_line(line: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Document text for a terminal: control characters, escape sequences and bidirectional controls are shown as `␛`-like
 /// pictures or dropped, so that text from a file cannot move the cursor, recolour the screen or reorder what is read.
 pub(super) fn harmless(text: &str) -> Cow<'_, str> {

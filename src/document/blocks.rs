@@ -100,15 +100,20 @@ pub(super) fn blocks(ordered: &[&Fragment], frame: Frame, rules: &[super::interp
     blocks
 }
 
+/// Neighbours in the order that stand on one row make a line, from left to right: some tables paint a figure before its sign.
 fn lines<'f>(ordered: &[&'f Fragment]) -> Vec<FrameLine<'f>> {
     let mut lines: Vec<FrameLine<'f>> = Vec::new();
-    for fragment in ordered {
-        match lines.last_mut() {
-            Some(line) if line.fragments.last().is_some_and(|last| last.row == fragment.row && fragment.u0 >= last.u1 - 0.5 * last.size) => {
-                line.push(fragment);
+    for group in ordered.chunk_by(|a, b| a.row == b.row) {
+        let mut group = group.to_vec();
+        group.sort_by(|a, b| a.u0.total_cmp(&b.u0));
+        let mut line: Option<FrameLine<'f>> = None;
+        for fragment in group {
+            match &mut line {
+                Some(line) => line.push(fragment),
+                None => line = Some(FrameLine::new(fragment)),
             }
-            _ => lines.push(FrameLine::new(fragment)),
         }
+        lines.extend(line);
     }
     lines
 }
@@ -145,7 +150,7 @@ fn continues(lines: &[FrameLine<'_>], next: &FrameLine<'_>, pitch: f32) -> bool 
         && next.bold == last.bold
         && next.artifact == last.artifact
         && !starts_item(next, first, last)
-        && !is_indented(next, last)
+        && !is_indented(lines, next, last)
 }
 
 /// Whether a line begins a list item or a numbered paragraph of its own.
@@ -156,7 +161,11 @@ fn starts_item(next: &FrameLine<'_>, first: &FrameLine<'_>, last: &FrameLine<'_>
 
 /// The first line of a new paragraph: indented against the line before, which ended short or not; the lines of one paragraph
 /// stand at one edge.
-fn is_indented(next: &FrameLine<'_>, last: &FrameLine<'_>) -> bool {
+/// The lines after a list marker hang under its text: that is no new paragraph.
+fn is_indented(lines: &[FrameLine<'_>], next: &FrameLine<'_>, last: &FrameLine<'_>) -> bool {
+    if lines.len() == 1 && list_marker(&last.first_text()).is_some() {
+        return false;
+    }
     let indent = next.u0 - last.u0;
     indent > 0.9 * next.size && indent < 5.0 * next.size && (next.u1 - last.u1).abs() < 3.0 * next.size && next.u1 - next.u0 > 15.0 * next.size
 }
@@ -199,7 +208,8 @@ pub(super) fn list_marker(text: &str) -> Option<Marker> {
     }
     let token: String = text.chars().take_while(|c| !matches!(c, '.' | ')' | '、' | '．' | '）' | ' ')).take(6).collect();
     let rest = &text[token.len()..];
-    let ends = rest.starts_with(['、', '．', ')', '）']) || rest.starts_with(". ") || rest == "." ;
+    let dotted = rest.strip_prefix('.').is_some_and(|rest| rest.is_empty() || rest.starts_with(' ') || rest.starts_with(is_wide));
+    let ends = dotted || rest.starts_with(['、', '．', ')', '）']);
     (ends && is_ordinal(&token) && token.chars().count() <= 4).then_some(Marker { is_bullet: false })
 }
 
@@ -228,7 +238,7 @@ mod tests {
 
     #[test]
     fn markers_of_both_languages() {
-        for text in ["• Credit", "(a) the", "(iv) risk", "1. Basis", "2) Other", "（一）資產", "一、前言", "①現金", "➢ Cloud"] {
+        for text in ["• Credit", "(a) the", "(iv) risk", "1. Basis", "2) Other", "（一）資產", "一、前言", "①現金", "➢ Cloud", "1.本集團"] {
             assert!(list_marker(text).is_some(), "{text}");
         }
         for text in ["The bank", "2022 was", "3.5 million", "1.2.3 Scope", "(see note)", "–5.2%", "e.g. banks", "十年來", "EBITDA. The"] {

@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hayro_font::hayro_cmap::{BfString, CMap, CMapName, CidFamily, WritingMode, load_embedded};
+use hayro_cmap::{BfString, CMap, CMapName, CidFamily, WritingMode, load_embedded};
 use hayro_font::{CMapResolverFn, FontCache, FontGlyph, FontQuery, FontResolverFn, GlyphId, StandardFont};
 use hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier, Stream, String as PdfString};
+use skrifa::MetadataProvider;
 
 /// The text of one character code.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +73,6 @@ pub(super) struct Code {
     pub(super) advance: f32,
     /// The glyph's width across, where the font is vertical.
     pub(super) width: f32,
-    /// The position vector of vertical writing: from the horizontal origin to the vertical one.
-    pub(super) origin: (f32, f32),
 }
 
 /// A font of a page.
@@ -84,6 +83,8 @@ pub(super) struct Font {
     /// Above and below the baseline, in ems, both positive.
     pub(super) ascent: f32,
     pub(super) descent: f32,
+    /// The height of the type as a multiple of the font size: 1 but for Type 3 fonts, whose matrix may say otherwise.
+    pub(super) em: f32,
 }
 
 enum Kind {
@@ -167,6 +168,7 @@ impl FontStore {
                 vertical: false,
                 ascent: 0.95,
                 descent: 0.25,
+                em: 1.0,
             }));
         }
         self.fallback.clone()
@@ -181,11 +183,13 @@ impl FontStore {
         if let Some(descendant) = descendant {
             let composite = self.read_composite(dict, &descendant, &descriptor)?;
             let vertical = composite.encoding.metadata().writing_mode == Some(WritingMode::Vertical);
-            return Some(Font { kind: Kind::Composite(Box::new(composite)), bold, vertical, ascent, descent });
+            return Some(Font { kind: Kind::Composite(Box::new(composite)), bold, vertical, ascent, descent, em: 1.0 });
         }
         let font = FontCache::new().font(dict, &self.font_resolver, &self.cmap_resolver)?;
         let names = differences(dict);
-        Some(Font { kind: Kind::Simple(simple_codes(&font, &names)), bold, vertical: false, ascent, descent })
+        let codes = simple_codes(&font, &names);
+        let em = if dict.get::<Name<'_>>("Subtype").is_some_and(|name| name.as_ref() == b"Type3") { type3_em(dict, &codes) } else { 1.0 };
+        Some(Font { kind: Kind::Simple(codes), bold, vertical: false, ascent, descent, em })
     }
 
     fn read_composite(&mut self, dict: &Dict<'_>, descendant: &Dict<'_>, descriptor: &Dict<'_>) -> Option<Composite> {
@@ -221,7 +225,10 @@ impl FontStore {
         };
         let cid_to_unicode = collection.as_ref().and_then(|family| self.collection(family));
         let metric = |key: &str| descendant.get::<f32>(key);
-        let vertical_default = descendant.get::<[f32; 2]>("DW2").unwrap_or([880.0, -1000.0]);
+        // Programs of Chinese fonts are large: read only where nothing better is declared.
+        let glyph_text =
+            if to_unicode.is_none() && cid_to_unicode.is_none() && values.is_none() { read_program(descendant, descriptor) } else { GlyphText::None };
+        let [_, vertical_default] = descendant.get::<[f32; 2]>("DW2").unwrap_or([880.0, -1000.0]);
         Some(Composite {
             two_bytes: encoding.lookup_cid_code(0x41, 1).is_none(),
             encoding,
@@ -235,7 +242,7 @@ impl FontStore {
             default_width: metric("DW").unwrap_or(1000.0),
             vertical_widths: descendant.get::<Array<'_>>("W2").map(|array| read_vertical_widths(&array)).unwrap_or_default(),
             vertical_default,
-            glyph_text: read_program(descendant, descriptor),
+            glyph_text,
             cache: RefCell::new(HashMap::new()),
         })
     }
@@ -311,8 +318,9 @@ struct Composite {
     cid_to_unicode: Option<Rc<CMap>>,
     widths: HashMap<u32, f32>,
     default_width: f32,
-    vertical_widths: HashMap<u32, [f32; 3]>,
-    vertical_default: [f32; 2],
+    /// Advances down the page; the position vectors do not move the column's middle by more than a hair.
+    vertical_widths: HashMap<u32, f32>,
+    vertical_default: f32,
     glyph_text: GlyphText,
     cache: RefCell<HashMap<u32, Rc<Code>>>,
 }
@@ -338,15 +346,9 @@ impl Composite {
     fn describe(&self, code: u32, vertical: bool) -> Code {
         let cid = (1..=4).find_map(|length| self.encoding.lookup_cid_code(code, length)).unwrap_or(0);
         let width = self.widths.get(&cid).copied().unwrap_or(self.default_width) / 1000.0;
-        let (advance, origin) = if vertical {
-            match self.vertical_widths.get(&cid) {
-                Some([advance, x, y]) => (advance / 1000.0, (x / 1000.0, y / 1000.0)),
-                None => (self.vertical_default[1] / 1000.0, (width / 2.0, self.vertical_default[0] / 1000.0)),
-            }
-        } else {
-            (width, (0.0, 0.0))
-        };
-        Code { text: self.text(code, cid), advance, width, origin }
+        let advance =
+            if vertical { self.vertical_widths.get(&cid).copied().unwrap_or(self.vertical_default) / 1000.0 } else { width };
+        Code { text: self.text(code, cid), advance, width }
     }
 
     fn text(&self, code: u32, cid: u32) -> Text {
@@ -417,7 +419,7 @@ fn simple_codes(font: &hayro_font::Font<'_>, names: &[Option<String>]) -> Box<[C
                 .or_else(|| names.get(code as usize)?.as_deref().and_then(text_of_odd_name))
                 .unwrap_or(Text::Unmapped);
             let advance = font.code_advance(code).x as f32 / hayro_font::UNITS_PER_EM;
-            Code { text, advance, width: advance, origin: (0.0, 0.0) }
+            Code { text, advance, width: advance }
         })
         .collect()
 }
@@ -485,9 +487,42 @@ impl GlyphText {
     }
 }
 
+/// Text by glyph from the embedded program: only asked for where neither `ToUnicode` nor a collection can tell.
 fn read_program(descendant: &Dict<'_>, descriptor: &Dict<'_>) -> GlyphText {
-    let _ = (descendant, descriptor);
-    GlyphText::None
+    let Some(data) = program_stream(descriptor).and_then(|stream| stream.decoded_data().ok()) else { return GlyphText::None };
+    let Ok(font) = skrifa::FontRef::new(&data) else { return GlyphText::None };
+    let mut text: HashMap<u32, char> = HashMap::new();
+    for (value, glyph) in font.charmap().mappings() {
+        if let Some(c) = char::from_u32(value) {
+            // Where several characters share a glyph, the plain one is meant: not a compatibility form or a private one.
+            let better = |old: char| (rank(c), c) < (rank(old), old);
+            let slot = text.entry(glyph.to_u32()).or_insert(c);
+            if better(*slot) {
+                *slot = c;
+            }
+        }
+    }
+    for (glyph, name) in font.glyph_names().iter() {
+        if let Some(Text::One(c)) = text_of_odd_name(name.as_str()) {
+            text.entry(glyph.to_u32()).or_insert(c);
+        }
+    }
+    if text.is_empty() {
+        return GlyphText::None;
+    }
+    let cid_to_gid = descendant.get::<Stream<'_>>("CIDToGIDMap").and_then(|stream| stream.decoded_data().ok()).map(|data| {
+        data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+    });
+    GlyphText::ByGlyph { text, cid_to_gid }
+}
+
+fn rank(c: char) -> u8 {
+    match c {
+        '\u{e000}'..='\u{f8ff}' => 3,
+        '\u{2e80}'..='\u{2fdf}' | '\u{f900}'..='\u{faff}' | '\u{fb00}'..='\u{fb06}' => 2,
+        '\u{a0}' | '\u{ad}' => 1,
+        _ => 0,
+    }
 }
 
 fn is_bold(name: &str, descriptor: &Dict<'_>) -> bool {
@@ -501,6 +536,16 @@ fn is_bold(name: &str, descriptor: &Dict<'_>) -> bool {
         || descriptor.get::<f32>("FontWeight").is_some_and(|weight| weight >= 600.0)
         || descriptor.get::<i32>("Flags").is_some_and(|flags| flags & FORCE_BOLD != 0)
         || descriptor.get::<f32>("StemV").is_some_and(|stem| stem >= 140.0)
+}
+
+/// The height of a Type 3 font's type against its size: from the font's box, else from its widths.
+fn type3_em(dict: &Dict<'_>, codes: &[Code]) -> f32 {
+    let scale = dict.get::<[f32; 6]>("FontMatrix").map_or(0.001, |matrix| matrix[3].abs().max(matrix[1].abs()));
+    let height = dict.get::<[f32; 4]>("FontBBox").map_or(0.0, |[_, y0, _, y1]| (y1 - y0).abs()) * scale;
+    let widths: Vec<f32> = codes.iter().map(|code| code.advance.abs()).filter(|width| *width > 0.0).collect();
+    let mean = widths.iter().sum::<f32>() / widths.len().max(1) as f32;
+    let em = if height > 0.0 && (mean <= 0.0 || (0.5..8.0).contains(&(height / mean))) { 0.85 * height } else { 2.0 * mean };
+    if em.is_finite() && em > 0.0 { em } else { 1.0 }
 }
 
 /// Ascent and descent in ems, kept within what fonts can sensibly have (as poppler does).
@@ -535,7 +580,7 @@ fn read_widths(array: &Array<'_>) -> HashMap<u32, f32> {
     widths
 }
 
-fn read_vertical_widths(array: &Array<'_>) -> HashMap<u32, [f32; 3]> {
+fn read_vertical_widths(array: &Array<'_>) -> HashMap<u32, f32> {
     let mut widths = HashMap::new();
     let mut items = array.iter::<Object<'_>>();
     while let Some(first) = items.next().and_then(number) {
@@ -544,18 +589,18 @@ fn read_vertical_widths(array: &Array<'_>) -> HashMap<u32, [f32; 3]> {
             Some(Object::Array(list)) => {
                 let values: Vec<f32> = list.iter::<f32>().collect();
                 for (cid, triple) in (first..).zip(values.chunks_exact(3)) {
-                    widths.insert(cid, [triple[0], triple[1], triple[2]]);
+                    widths.insert(cid, triple[0]);
                 }
             }
             Some(last) => {
                 let Some(last) = number(last) else { break };
-                let (Some(w), Some(x), Some(y)) =
+                let (Some(advance), Some(_), Some(_)) =
                     (items.next().and_then(number), items.next().and_then(number), items.next().and_then(number))
                 else {
                     break;
                 };
                 for cid in first..=(last as u32).min(first.saturating_add(70_000)) {
-                    widths.insert(cid, [w, x, y]);
+                    widths.insert(cid, advance);
                 }
             }
             None => break,
@@ -572,7 +617,6 @@ fn number(object: Object<'_>) -> Option<f32> {
 }
 
 /// The bytes of the embedded program, whichever key holds it.
-#[allow(dead_code)]
 fn program_stream<'a>(descriptor: &Dict<'a>) -> Option<Stream<'a>> {
     ["FontFile2", "FontFile3", "FontFile"].into_iter().find_map(|key| descriptor.get::<Stream<'a>>(key))
 }

@@ -108,7 +108,7 @@ pub(super) fn interpret(page: &Page<'_>, fonts: &mut FontStore, hidden_groups: &
         actual: None,
     };
     let state = State::new(to_page, visible);
-    for data in contents(page) {
+    if let Some(data) = contents(page) {
         interpreter.content_bytes += data.len();
         interpreter.run(&data, page.resources(), state.clone(), 0);
     }
@@ -562,8 +562,8 @@ impl Interpreter<'_> {
         let frame = if font.vertical { Frame::of_direction(-c * sign, -d * sign) } else { Frame::of_direction(a * sign, b * sign) };
         // On the page y runs down, so upright text has a negative determinant in these coordinates.
         let mirrored = !font.vertical && (a * d - b * c) * state.stretch.signum() > 0.0;
-        let size = (state.size.abs() * across) as f32;
-        let place = Place { frame, size, along: along as f32, mirrored, font: &font };
+        let size = (state.size.abs() * across) as f32 * font.em;
+        let place = Place { frame, size, along: along as f32, across: across as f32, mirrored, font: &font };
         font.for_each_code(text.as_bytes(), |code, length, entry| {
             let spacing = state.character_spacing + if length == 1 && code == 32 { state.word_spacing } else { 0.0 };
             let advance = f64::from(entry.advance) * state.size;
@@ -582,7 +582,7 @@ impl Interpreter<'_> {
         let placement = state.text.then(&state.ctm);
         let (x, y) = placement.apply(0.0, state.rise);
         let (u, base) = place.frame.from_page(x as f32, y as f32);
-        let length = if place.font.vertical { advance.abs() as f32 * place.size / (state.size.abs() as f32).max(f32::MIN_POSITIVE) } else { (advance * state.stretch).abs() as f32 * place.along };
+        let length = if place.font.vertical { advance.abs() as f32 * place.across } else { (advance * state.stretch).abs() as f32 * place.along };
         let (ascent, descent) = if place.font.vertical {
             // The column's middle is the baseline; the box is as wide as the glyph.
             let half = (entry.width.max(0.5) * place.size / 2.0).abs();
@@ -853,7 +853,9 @@ impl Interpreter<'_> {
 struct Place<'f> {
     frame: Frame,
     size: f32,
+    /// Page points per unit of text space, along the baseline and across it.
     along: f32,
+    across: f32,
     mirrored: bool,
     font: &'f Font,
 }

@@ -4,6 +4,7 @@
 //! the painting order stands where it is plausible, and gives way to the geometric order (bands, columns by gutters, rows) where
 //! it is not: columns painted line by line across the page, tables painted column by column, pieces painted in any order.
 
+use super::BoundingBox;
 use super::words::{Fragment, is_wide};
 
 /// The indices of `fragments` in reading order.
@@ -182,4 +183,73 @@ fn is_scattered(fragments: &[Fragment], painted: &[usize]) -> bool {
         })
         .count();
     jumps >= 6 && jumps * 5 > painted.len()
+}
+
+/// The order of whole blocks, where the painting order sends the reader back up the page; none where it does not.
+///
+/// `boxes` are in the coordinates of the frame, in painting order. A jump up counts where the two blocks stand over each other
+/// and neither lies at the page's edge, where running headers and footers are painted first or last by custom.
+pub(super) fn rearranged(boxes: &[BoundingBox], page: &BoundingBox) -> Option<Vec<usize>> {
+    let edge = 0.1 * page.height();
+    let inner = |b: &BoundingBox| b.y1 > page.y0 + edge && b.y0 < page.y1 - edge;
+    let inside: Vec<&BoundingBox> = boxes.iter().filter(|b| inner(b)).collect();
+    let goes_back = inside.windows(2).any(|pair| {
+        let (a, b) = (pair[0], pair[1]);
+        b.y1 <= a.y0 + 1.0 && b.x0.max(a.x0) < b.x1.min(a.x1)
+    });
+    goes_back.then(|| {
+        let mut out = Vec::with_capacity(boxes.len());
+        cut(boxes, (0..boxes.len()).collect(), 0, &mut out);
+        out
+    })
+}
+
+/// Recursive cuts along white lanes: down the page between columns where both sides hold text of some width and height, else
+/// across it.
+fn cut(boxes: &[BoundingBox], members: Vec<usize>, depth: u8, out: &mut Vec<usize>) {
+    if members.len() > 1 && depth < 24 {
+        let columns = lanes(&members, |index| (boxes[index].x0, boxes[index].x1), 4.0);
+        if columns.len() > 1 && columns.iter().all(|column| is_column(boxes, column, &members)) {
+            columns.into_iter().for_each(|column| cut(boxes, column, depth + 1, out));
+            return;
+        }
+        let bands = lanes(&members, |index| (boxes[index].y0, boxes[index].y1), 0.0);
+        if bands.len() > 1 {
+            bands.into_iter().for_each(|band| cut(boxes, band, depth + 1, out));
+            return;
+        }
+        if columns.len() > 1 {
+            columns.into_iter().for_each(|column| cut(boxes, column, depth + 1, out));
+            return;
+        }
+    }
+    let mut rest = members;
+    rest.sort_by(|&a, &b| boxes[a].y0.total_cmp(&boxes[b].y0).then(boxes[a].x0.total_cmp(&boxes[b].x0)));
+    out.extend(rest);
+}
+
+/// The members in groups between which no box of one axis overlaps another's by more than a hair.
+fn lanes(members: &[usize], span: impl Fn(usize) -> (f32, f32), narrowest: f32) -> Vec<Vec<usize>> {
+    let mut sorted = members.to_vec();
+    sorted.sort_by(|&a, &b| span(a).0.total_cmp(&span(b).0));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut reach = f32::NEG_INFINITY;
+    for index in sorted {
+        let (start, end) = span(index);
+        // Boxes of neighbouring lines touch by their ascents; a tenth of the smaller is no overlap.
+        let slack = if narrowest > 0.0 { -narrowest } else { 0.15 * (end - start).min(20.0) };
+        if groups.is_empty() || start >= reach - slack {
+            groups.push(vec![index]);
+        } else if let Some(group) = groups.last_mut() {
+            group.push(index);
+        }
+        reach = reach.max(end);
+    }
+    groups
+}
+
+fn is_column(boxes: &[BoundingBox], column: &[usize], region: &[usize]) -> bool {
+    let hull = |members: &[usize]| members.iter().fold(BoundingBox::NOTHING, |all, &index| all.union(&boxes[index]));
+    let (own, all) = (hull(column), hull(region));
+    own.width() >= 0.15 * all.width() && own.height() >= 0.6 * all.height()
 }

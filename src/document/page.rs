@@ -7,9 +7,9 @@ use super::font::FontStore;
 use super::graphics::Frame;
 use super::interpret::{Glyph, HiddenGroups, Ink, interpret};
 use super::limits::Limits;
-use super::order::reading_order;
+use super::order::{reading_order, rearranged};
 use super::words::{Fragment, fragments};
-use super::{Block, DocumentWarning, HiddenReason, Page, PageState, hidden};
+use super::{Block, BoundingBox, DocumentWarning, HiddenReason, Page, PageState, hidden};
 
 /// Reads a page. What cuts across pages (running headers, heading levels) is left to [`super::finish`].
 pub(super) fn read(
@@ -23,7 +23,7 @@ pub(super) fn read(
     let (width, height) = source.render_dimensions();
     let mut ink = interpret(source, fonts, hidden_groups, limits);
     let has_layer = hidden::mark(&mut ink, width, height);
-    let blocks = lay_out(&ink);
+    let blocks = lay_out(&ink, &BoundingBox { x0: 0.0, y0: 0.0, x1: width, y1: height });
     let mut warnings = Vec::new();
     let mut warn = |code: &str, message: String| {
         warnings.push(DocumentWarning { code: code.to_owned(), page: Some(number), message });
@@ -47,6 +47,14 @@ pub(super) fn read(
     (Page { number, label, width, height, state, blocks, unmapped_glyphs: ink.unmapped }, warnings)
 }
 
+/// A page that broke the parser.
+pub(super) fn unreadable(source: &Source<'_>, number: u32, label: Option<String>) -> (Page, Vec<DocumentWarning>) {
+    let (width, height) = source.render_dimensions();
+    let message = "the page broke the parser and was not read".to_owned();
+    let warning = DocumentWarning { code: "page-unreadable".to_owned(), page: Some(number), message };
+    (Page { number, label, width, height, state: PageState::Unreadable, blocks: Vec::new(), unmapped_glyphs: 0 }, vec![warning])
+}
+
 const REASONS: [HiddenReason; 6] = [
     HiddenReason::RenderMode,
     HiddenReason::BackgroundColour,
@@ -60,7 +68,19 @@ fn characters(block: &Block) -> usize {
     block.lines.iter().flat_map(|line| &line.words).map(|word| word.text.chars().count()).sum()
 }
 
-fn lay_out(ink: &Ink) -> Vec<Block> {
+/// Blocks in an order that does not send the reader back up the page.
+fn in_order(blocks: Vec<Block>, frame: Frame, page: &BoundingBox) -> Vec<Block> {
+    let boxes: Vec<BoundingBox> = blocks.iter().map(|block| frame.box_from_page(&block.bbox)).collect();
+    match rearranged(&boxes, &frame.box_from_page(page)) {
+        None => blocks,
+        Some(order) => {
+            let mut slots: Vec<Option<Block>> = blocks.into_iter().map(Some).collect();
+            order.into_iter().filter_map(|index| slots.get_mut(index)?.take()).collect()
+        }
+    }
+}
+
+fn lay_out(ink: &Ink, page: &BoundingBox) -> Vec<Block> {
     let mut out = Vec::new();
     for reason in std::iter::once(None).chain(REASONS.into_iter().map(Some)) {
         let mut frames: Vec<(Frame, Vec<&Glyph>)> = Vec::new();
@@ -75,7 +95,8 @@ fn lay_out(ink: &Ink) -> Vec<Block> {
         for (frame, glyphs) in frames {
             let pieces = fragments(&glyphs);
             let ordered: Vec<&Fragment> = reading_order(&pieces).into_iter().map(|index| &pieces[index]).collect();
-            out.extend(blocks(&ordered, frame, &ink.rules, reason));
+            let blocks = blocks(&ordered, frame, &ink.rules, reason);
+            out.extend(in_order(blocks, frame, page));
         }
     }
     out

@@ -90,11 +90,12 @@ pub(super) fn fragments(glyphs: &[&Glyph]) -> Vec<Fragment> {
         let mut line: Vec<Item> = chunks.into_iter().flat_map(|chunk| chunk.items).collect();
         // A fresh sort by place: pieces of one row may be painted in any order, and may interleave.
         line.sort_by(|a, b| glyphs[a.glyph].u0.total_cmp(&glyphs[b.glyph].u0));
+        join_spaced_han(glyphs, &mut line);
         let mut from = 0;
         for at in 1..=line.len() {
             let breaks = at == line.len() || {
                 let (before, after) = (&glyphs[line[at - 1].glyph], &glyphs[line[at].glyph]);
-                after.u0 - before.u1 > widest_gap(before, after)
+                !line[at].joined && after.u0 - before.u1 > widest_gap(before, after)
             };
             if breaks {
                 fragments.extend(fragment(glyphs, &line[from..at], row));
@@ -115,6 +116,51 @@ fn widest_gap(before: &Glyph, after: &Glyph) -> f32 {
 struct Item {
     glyph: usize,
     space_before: bool,
+    /// Part of one word with the item before it on the row, whatever the gap.
+    joined: bool,
+}
+
+/// Finds Han text that is set wide (`合 併 資 產 負 債 表`): single characters at equal distances are one word, not many.
+fn join_spaced_han(glyphs: &[&Glyph], line: &mut [Item]) {
+    const APART: f32 = 0.25;
+    const WIDEST: f32 = 2.3;
+    let is_han = |item: &Item| glyphs[item.glyph].text.first().is_some_and(|c| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'));
+    // The gap before each item, in ems.
+    let gap = |at: usize| -> f32 {
+        if at == 0 || at >= line.len() {
+            return f32::INFINITY;
+        }
+        let (before, after) = (glyphs[line[at - 1].glyph], glyphs[line[at].glyph]);
+        (after.u0 - before.u1) / before.size.max(after.size).max(0.1)
+    };
+    let mut joins = Vec::new();
+    let mut at = 1;
+    while at < line.len() {
+        let first = gap(at);
+        if !(APART..WIDEST).contains(&first) || !is_han(&line[at - 1]) || !is_han(&line[at]) || gap(at - 1) < APART {
+            at += 1;
+            continue;
+        }
+        let mut end = at + 1;
+        while end < line.len() && is_han(&line[end]) && (gap(end) - first).abs() <= 0.25 * first {
+            end += 1;
+        }
+        // The last one must stand alone, too; if it begins a word, the run ends before it.
+        if gap(end) < APART {
+            end -= 1;
+        }
+        // Two characters are one word where other Han text keeps clear of them.
+        let clear_before = at < 2 || !is_han(&line[at - 2]) || gap(at - 1) >= 1.4 * first;
+        let clear_after = end >= line.len() || !is_han(&line[end]) || gap(end) >= 1.4 * first;
+        let clear = end - at >= 2 || (clear_before && clear_after);
+        if end > at && clear {
+            joins.extend(at..end);
+        }
+        at = end.max(at + 1);
+    }
+    for at in joins {
+        line[at].joined = true;
+    }
 }
 
 /// A run of glyphs painted one after the other along a baseline.
@@ -148,7 +194,7 @@ fn chunks(glyphs: &[&Glyph]) -> Vec<Chunk> {
             let gap = glyph.u0 - last.u1;
             (glyph.base - last.base).abs() <= 0.12 * size && gap > -0.6 * size && gap < 1.15 * size && glyph.vertical == last.vertical
         });
-        let item = Item { glyph: index, space_before: space };
+        let item = Item { glyph: index, space_before: space, joined: false };
         match chunks.last_mut() {
             Some(chunk) if joins => {
                 chunk.items.push(item);
@@ -271,7 +317,7 @@ fn fragment(glyphs: &[&Glyph], items: &[Item], row: usize) -> Option<Fragment> {
         let before = position.checked_sub(1).map(|before| glyphs[items[before].glyph]);
         let parts = match before {
             None => true,
-            Some(before) => parts_words(before, glyph, item.space_before, threshold),
+            Some(before) => !item.joined && parts_words(before, glyph, item.space_before, threshold),
         };
         *sizes.entry((glyph.size * 4.0).round() as u32).or_default() += 1;
         bold += usize::from(glyph.bold);

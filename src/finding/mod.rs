@@ -1,10 +1,16 @@
 //! [`Passage`](crate::passage::Passage) -> [`Finding`] (people call it a flag): which risks of the taxonomy a passage expresses.
 
+mod attribution;
+mod classifier;
+pub mod head;
+pub mod rules;
 pub mod taxonomy;
 
 use serde::{Deserialize, Serialize};
 
 use crate::language::Span;
+
+pub use classifier::{Classified, Classifier, ClassifierError, Standing};
 
 /// Raised whenever findings can change.
 pub const VERSION: u32 = 1;
@@ -38,6 +44,17 @@ pub enum Method {
     ZeroShot,
     /// A rule of the product, such as hidden text.
     Rule,
+}
+
+impl Method {
+    /// The name in records and events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::ZeroShot => "zero-shot",
+            Self::Rule => "rule",
+        }
+    }
 }
 
 /// What a word adds to the logit of a label.

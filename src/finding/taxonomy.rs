@@ -399,8 +399,11 @@ phrases_en = ["unsuitable product"]
     fn the_shipped_taxonomy_has_its_groups_labels_and_stances() {
         let taxonomy = shipped();
         assert_eq!((taxonomy.groups().len(), taxonomy.labels().len()), (7, 30));
-        let stances: Vec<&str> =
-            taxonomy.labels().filter(|label| label.exclusive_set.as_deref() == Some(STANCE_SET)).map(|label| label.id.as_str()).collect();
+        let stances: Vec<&str> = taxonomy
+            .labels()
+            .filter(|label| label.exclusive_set.as_deref() == Some(STANCE_SET))
+            .map(|label| label.id.as_str())
+            .collect();
         assert_eq!(stances, ["mp-stance-hawkish", "mp-stance-dovish", "mp-stance-neutral"]);
         let label = taxonomy.label("credit-risk").unwrap();
         assert_eq!((label.name(UiLanguage::English), label.name(UiLanguage::TraditionalChinese)), ("Credit risk", "信用風險"));

@@ -1,1 +1,210 @@
-//! Full-text and vector index on Tantivy.
+//! Passages -> a full-text index on Tantivy, and back: hits with document, page and highlighted snippet.
+//!
+//! English words are stemmed; Chinese is indexed character by character with positions, so that a phrase is found whatever a
+//! segmenter would make of it, and by the words that Jieba sees in the simplified form, for ranking plain questions. Traditional
+//! and simplified characters match each other, full-width and compatibility forms too.
+
+mod query;
+mod schema;
+mod searcher;
+mod snippet;
+mod tokenizer;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::language::Span;
+
+pub use query::{Query, QueryError};
+pub use searcher::{Hit, Hits, PageHit, Searcher};
+pub use writer::Writer;
+
+/// Raised whenever the schema or a tokenizer changes: an index of another version is built anew from the artefacts.
+pub const VERSION: u32 = 1;
+
+/// An index in a folder.
+pub struct Index {
+    inner: tantivy::Index,
+    fields: schema::Fields,
+}
+
+/// A document as it is indexed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexedDocument {
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// The file name without its ending.
+    pub stem: String,
+    /// The title.
+    pub title: Option<String>,
+    /// The type of document.
+    pub document_type: Option<String>,
+    /// The institution.
+    pub institution: Option<String>,
+    /// The period.
+    pub period: Option<String>,
+    /// Its passages.
+    pub passages: Vec<IndexedPassage>,
+}
+
+/// A passage as it is indexed, and as a hit gives it back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IndexedPassage {
+    /// The place in the document, from 0.
+    pub ordinal: u32,
+    /// `text`, `table` or `hidden`.
+    pub kind: String,
+    /// BCP 47 tag.
+    pub language: String,
+    /// The headings above it.
+    pub heading_path: Vec<String>,
+    /// The text.
+    pub text: String,
+    /// Where pages begin: the first byte of the text on each page, with the page from 1 and its printed label.
+    pub pages: Vec<PageStart>,
+    /// The labels it carries with their scores.
+    pub labels: Vec<(String, f32)>,
+    /// The check results of the summary's sentences that rest on it.
+    pub verdicts: Vec<String>,
+    /// Its embedding at unit length, as 8-bit numbers and their scale.
+    pub vector: Option<(f32, Vec<i8>)>,
+}
+
+/// Where a passage's text enters a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageStart {
+    /// The first byte of the text on the page.
+    pub byte: u32,
+    /// The file page, from 1.
+    pub page: u32,
+    /// The printed label, where it differs.
+    pub label: Option<String>,
+}
+
+impl IndexedPassage {
+    /// The page that a byte of the text stands on.
+    pub fn page_at(&self, byte: u32) -> Option<&PageStart> {
+        self.pages.iter().rev().find(|start| start.byte <= byte).or_else(|| self.pages.first())
+    }
+
+    /// The pages that a span touches.
+    pub fn pages_of(&self, span: Span) -> impl Iterator<Item = &PageStart> {
+        let first = self.page_at(span.start).map_or(0, |start| start.byte);
+        self.pages.iter().filter(move |start| start.byte >= first && start.byte < span.end.max(first + 1))
+    }
+}
+
+/// Why the index cannot do something.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// There is none.
+    #[error("there is no index at {}; `scrutineer run` makes one", .0.display())]
+    Absent(PathBuf),
+    /// It is of another version.
+    #[error("the index at {} has version {found}, this program needs {VERSION}; the next `scrutineer run` builds it anew", folder.display())]
+    OtherVersion {
+        /// Its folder.
+        folder: PathBuf,
+        /// Its version.
+        found: String,
+    },
+    /// Tantivy refused.
+    #[error("the index failed")]
+    Tantivy(#[from] tantivy::TantivyError),
+    /// A file could not be read or written.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// What is stored cannot be read back.
+    #[error("a stored passage cannot be read: {0}")]
+    Corrupt(String),
+}
+
+/// The file that tells the index's version.
+const VERSION_FILE: &str = "scrutineer-index-version";
+
+impl Index {
+    /// Opens an index to search in it.
+    ///
+    /// # Errors
+    /// None there, or of another version.
+    pub fn open(folder: &Path) -> Result<Self, IndexError> {
+        match std::fs::read_to_string(folder.join(VERSION_FILE)) {
+            Ok(found) if found.trim() == VERSION.to_string() => {}
+            Ok(found) => return Err(IndexError::OtherVersion { folder: folder.to_owned(), found: found.trim().to_owned() }),
+            Err(_) => return Err(IndexError::Absent(folder.to_owned())),
+        }
+        Self::prepared(tantivy::Index::open_in_dir(folder)?)
+    }
+
+    /// Opens an index to write to it, making it where there is none. One of another version is replaced by an empty one: the
+    /// caller adds every document again, since [`Index::committed_sequence`] is then 0.
+    ///
+    /// # Errors
+    /// What the file system and Tantivy say.
+    pub fn open_or_create(folder: &Path) -> Result<Self, IndexError> {
+        match Self::open(folder) {
+            Err(IndexError::Absent(_)) => Self::create(folder),
+            // An index that cannot be opened holds nothing that the artefacts do not: it is made again.
+            Err(IndexError::OtherVersion { .. } | IndexError::Tantivy(_)) => {
+                tracing::warn!(folder = %folder.display(), "the index is of another version or damaged and is built anew");
+                std::fs::remove_dir_all(folder).map_err(|source| IndexError::File { path: folder.to_owned(), source })?;
+                Self::create(folder)
+            }
+            opened => opened,
+        }
+    }
+
+    fn create(folder: &Path) -> Result<Self, IndexError> {
+        let fault = |source| IndexError::File { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(fault)?;
+        let (schema, _) = schema::build();
+        let index = tantivy::Index::open_or_create(
+            tantivy::directory::MmapDirectory::open(folder).map_err(tantivy::TantivyError::from)?,
+            schema,
+        )?;
+        // The version is written last: an index without it was not finished.
+        std::fs::write(folder.join(VERSION_FILE), format!("{VERSION}\n")).map_err(fault)?;
+        Self::prepared(index)
+    }
+
+    fn prepared(inner: tantivy::Index) -> Result<Self, IndexError> {
+        let (_, fields) = schema::build();
+        tokenizer::register(&inner);
+        Ok(Self { inner, fields })
+    }
+
+    /// The ledger's sequence of the last document in the index; 0 where it is empty.
+    ///
+    /// # Errors
+    /// What Tantivy says.
+    pub fn committed_sequence(&self) -> Result<u64, IndexError> {
+        Ok(self.inner.load_metas()?.payload.and_then(|payload| payload.parse().ok()).unwrap_or(0))
+    }
+
+    /// A writer; one at a time.
+    ///
+    /// # Errors
+    /// Where another one is open.
+    pub fn writer(&self) -> Result<Writer, IndexError> {
+        Writer::new(self)
+    }
+
+    /// A searcher over the last commit.
+    ///
+    /// # Errors
+    /// What Tantivy says.
+    pub fn searcher(&self) -> Result<Searcher, IndexError> {
+        Searcher::new(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -50,11 +50,11 @@ impl Ledger {
     /// The artefact under `key`; none where it was not made, or where its file is gone, changed or unreadable. It is then made
     /// again, and [`Ledger::keep_artefact`] puts the loss into the audit chain.
     pub fn artefact<T: DeserializeOwned>(&self, key: &ArtefactKey) -> Result<Option<T>> {
-        self.artefact_of(&key.digest)
+        self.artefact_at(&key.digest)
     }
 
     /// The same by the digest of a key, as [`super::StageKeys`] holds it.
-    pub fn artefact_of<T: DeserializeOwned>(&self, key: &Digest) -> Result<Option<T>> {
+    pub fn artefact_at<T: DeserializeOwned>(&self, key: &Digest) -> Result<Option<T>> {
         let Some(content) = self.artefact_content(key)? else { return Ok(None) };
         match self.stored(&content)? {
             Stored::Whole(packed) => match unpack(&packed) {

@@ -14,7 +14,7 @@ use super::runs::RunRecord;
 use super::versions::Family;
 use super::{Ledger, LedgerError, Result};
 use crate::digest::Digest;
-use crate::finding::{Finding, Method};
+use crate::finding::Finding;
 use crate::language::Span;
 use crate::language::offsets::CodePoints;
 use crate::passage::{Passage, locate};
@@ -66,7 +66,7 @@ impl FlagCandidate {
             label: finding.label.clone(),
             score: finding.score,
             threshold: finding.threshold,
-            method: method_name(finding.method).to_owned(),
+            method: finding.method.name().to_owned(),
             evidence_sha256: Digest::of(evidence.as_bytes()),
             evidence,
             passage: passage.ordinal,
@@ -297,14 +297,6 @@ impl StoredFlag {
 
 fn finding_of(id: &str, record: &str) -> Result<FlagCandidate> {
     serde_json::from_str(record).map_err(|error| LedgerError::Corrupt { what: format!("flag {id}"), detail: error.to_string() })
-}
-
-const fn method_name(method: Method) -> &'static str {
-    match method {
-        Method::Head => "head",
-        Method::ZeroShot => "zero-shot",
-        Method::Rule => "rule",
-    }
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ fn artefacts_come_back_as_they_were_kept() {
     let value = vec!["文字".to_owned(); 1000];
     let content = ledger.keep_artefact(&key("a"), &value).unwrap();
     assert_eq!(ledger.artefact::<Vec<String>>(&key("a")).unwrap(), Some(value.clone()));
-    assert_eq!(ledger.artefact_of::<Vec<String>>(&key("a").digest()).unwrap(), Some(value.clone()));
+    assert_eq!(ledger.artefact_at::<Vec<String>>(&key("a").digest()).unwrap(), Some(value.clone()));
     assert_eq!(ledger.keep_artefact(&key("b"), &value).unwrap(), content, "the same bytes lie there once");
     assert_eq!(ledger.artefact_content(&key("b").digest()).unwrap(), Some(content));
 }

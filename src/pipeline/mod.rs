@@ -1,5 +1,15 @@
 //! Pipeline files and their execution: what wires the stages, keeps their artefacts and reports.
 
+pub mod archive;
+mod executor;
 pub mod inputs;
-pub mod progress;
+mod judge;
+mod progress;
+mod quarantine;
+mod record;
+pub mod repair;
 pub mod report;
+pub mod spec;
+pub mod view;
+
+pub use executor::{Models, RunOptions, run};

@@ -38,7 +38,8 @@ impl SourceFile {
     pub fn lines_with(&self, words: &str) -> Vec<usize> {
         let begins_name = words.starts_with(|first: char| first.is_alphanumeric());
         let found = |line: &str| {
-            line.match_indices(words).any(|(at, _)| !begins_name || !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_'))
+            line.match_indices(words)
+                .any(|(at, _)| !begins_name || !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_'))
         };
         self.code.lines().enumerate().filter(|(_, line)| found(line)).map(|(index, _)| index + 1).collect()
     }
@@ -86,7 +87,9 @@ pub fn rust_files(folders: &[&str]) -> Vec<PathBuf> {
 
 /// The first names of a path or of a group of paths: `a::B` gives a; `{a::B, c}` gives a and c.
 fn first_segments(rest: &str) -> Vec<String> {
-    let name = |text: &str| text.trim().chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect::<String>();
+    let name = |text: &str| {
+        text.trim().chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect::<String>()
+    };
     let Some(group) = rest.strip_prefix('{') else { return vec![name(rest)] };
     let mut names = Vec::new();
     let (mut depth, mut start) = (0, 0);
@@ -147,14 +150,17 @@ fn block_length(code: &str) -> usize {
 fn without_comments_and_strings(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    let blank = |part: &str, out: &mut String| out.extend(part.chars().map(|character| if character == '\n' { '\n' } else { ' ' }));
+    let blank =
+        |part: &str, out: &mut String| out.extend(part.chars().map(|character| if character == '\n' { '\n' } else { ' ' }));
     while let Some(first) = rest.chars().next() {
         let before_is_name = out.ends_with(|before: char| before.is_alphanumeric() || before == '_');
         let length = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if !before_is_name && (rest.starts_with("r\"") || rest.starts_with("r#") || rest.starts_with("br\"") || rest.starts_with("br#")) {
+        } else if !before_is_name
+            && (rest.starts_with("r\"") || rest.starts_with("r#") || rest.starts_with("br\"") || rest.starts_with("br#"))
+        {
             raw_string_length(rest)
         } else if first == '"' {
             string_length(rest)

@@ -23,7 +23,8 @@ pub fn without_cross_reference(whole: &[u8]) -> Vec<u8> {
 pub fn png() -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     chunk(&mut bytes, b"IHDR", &[0, 0, 0, 8, 0, 0, 0, 8, 8, 0, 0, 0, 0]);
-    let rows: Vec<u8> = (0..8_u8).flat_map(|row| std::iter::once(0).chain((0..8).map(move |column| (row + column) * 16))).collect();
+    let rows: Vec<u8> =
+        (0..8_u8).flat_map(|row| std::iter::once(0).chain((0..8).map(move |column| (row + column) * 16))).collect();
     chunk(&mut bytes, b"IDAT", &miniz_oxide::deflate::compress_to_vec_zlib(&rows, 9));
     chunk(&mut bytes, b"IEND", &[]);
     bytes

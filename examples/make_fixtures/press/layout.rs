@@ -185,7 +185,13 @@ impl<'a> Compositor<'a> {
         let height = leading * lines.len() as f32 + 6.0;
         assert!(self.page.y - height > self.page.floor, "no room for the footnote {text:?}: move it");
         if self.page.floor == BOTTOM {
-            let rule = format!("0.5 w {} {} m {} {} l S\n", number(SIDE), number(BOTTOM + height), number(SIDE + 120.0), number(BOTTOM + height));
+            let rule = format!(
+                "0.5 w {} {} m {} {} l S\n",
+                number(SIDE),
+                number(BOTTOM + height),
+                number(SIDE + 120.0),
+                number(BOTTOM + height)
+            );
             self.page.pieces.push((0.0, rule));
         }
         let top = self.page.floor + height - 4.0;
@@ -280,7 +286,13 @@ impl<'a> Compositor<'a> {
             "banner" => {
                 self.need(self.leading * 2.0);
                 let (width, y) = (self.measure(), self.page.y - self.leading * 1.5);
-                let band = format!("0.10 0.22 0.38 rg {} {} {} {} re f\n", number(self.left()), number(y), number(width), number(self.leading * 1.5));
+                let band = format!(
+                    "0.10 0.22 0.38 rg {} {} {} {} re f\n",
+                    number(self.left()),
+                    number(y),
+                    number(width),
+                    number(self.leading * 1.5)
+                );
                 self.page.pieces.push((self.page.y, band));
                 let line = &break_lines(argument, self.bold, width - 12.0)[0];
                 let text = show(line, self.bold, self.left() + 6.0, y + self.leading * 0.5, None);

@@ -24,7 +24,10 @@ pub struct Fixture {
 const SOURCES: [(&str, &str); 10] = [
     ("harbour-bank-annual-report-2023.pdf", include_str!("../../../fixtures/sources/harbour-bank-annual-report-2023.txt")),
     ("harbour-bank-annual-report-2024.pdf", include_str!("../../../fixtures/sources/harbour-bank-annual-report-2024.txt")),
-    ("formosa-river-bank-annual-report-113.pdf", include_str!("../../../fixtures/sources/formosa-river-bank-annual-report-113.txt")),
+    (
+        "formosa-river-bank-annual-report-113.pdf",
+        include_str!("../../../fixtures/sources/formosa-river-bank-annual-report-113.txt"),
+    ),
     ("policy-board-minutes-2024-03.pdf", include_str!("../../../fixtures/sources/policy-board-minutes-2024-03.txt")),
     ("monetary-board-minutes-113q1.pdf", include_str!("../../../fixtures/sources/monetary-board-minutes-113q1.txt")),
     ("two-columns-ai-bulletin.pdf", include_str!("../../../fixtures/sources/two-columns-ai-bulletin.txt")),

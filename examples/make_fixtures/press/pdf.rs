@@ -15,7 +15,8 @@ pub fn write(source: &Source, sheets: &[Sheet]) -> Vec<u8> {
     let mut document = Document::with_version("1.7");
     document.reference_table.cross_reference_type = XrefType::CrossReferenceTable;
     let fonts = write_fonts(&mut document, sheets);
-    let contents: Vec<ObjectId> = sheets.iter().map(|sheet| document.add_object(deflated(Dictionary::new(), sheet_operators(sheet).as_bytes()))).collect();
+    let contents: Vec<ObjectId> =
+        sheets.iter().map(|sheet| document.add_object(deflated(Dictionary::new(), sheet_operators(sheet).as_bytes()))).collect();
     let pictures: Vec<Option<ObjectId>> = sheets.iter().map(|sheet| write_picture(&mut document, sheet)).collect();
     let information = document.add_object(information(source));
     // The page tree comes last, so that a file cut short has lost it, as most files cut short have.
@@ -250,4 +251,12 @@ fn encrypt(document: &mut Document, user_password: &str) {
     };
     let state = EncryptionState::try_from(version).expect("an encryption state");
     document.encrypt(&state).expect("encrypting in memory");
+    // The last 16 bytes of /U mean nothing, and lopdf draws them by chance.
+    for object in document.objects.values_mut() {
+        let Ok(dictionary) = object.as_dict_mut() else { continue };
+        if dictionary.get(b"Filter").and_then(Object::as_name).is_ok_and(|name| name == b"Standard") {
+            let padding = dictionary.get_mut(b"U").and_then(Object::as_str_mut).expect("/U of the Encrypt dictionary");
+            padding[16..].fill(0);
+        }
+    }
 }

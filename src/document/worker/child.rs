@@ -58,7 +58,11 @@ fn answer(bytes: Vec<u8>, request: &Request, output: &mut impl Write) -> io::Res
             protocol::write(*output.borrow_mut(), &Frame::Page(Box::new(page))).map_err(|error| {
                 broken_pipe = Some(error);
                 DocumentError::Crashed { detail: "the parent is gone".to_owned() }
-            })
+            })?;
+            if fault().as_deref() == Some("hang-after-page") {
+                hang();
+            }
+            Ok(())
         },
     );
     if let Some(error) = broken_pipe {
@@ -87,27 +91,35 @@ fn confine(limits: &Limits) {
     }
 }
 
-/// Faults on demand, so that the parent's answer to each can be tested: SCRUTINEER_WORKER_FAULT=hang, crash, panic or oom. Read
-/// by the worker alone.
+/// The fault to rehearse, so that the parent's answer to each can be tested: SCRUTINEER_WORKER_FAULT = hang, hang-after-page,
+/// spin, crash, oom or rubbish. Read by the worker alone.
+fn fault() -> Option<String> {
+    std::env::var("SCRUTINEER_WORKER_FAULT").ok()
+}
+
+fn hang() -> ! {
+    loop {
+        std::thread::sleep(std::time::Duration::from_secs(3600));
+    }
+}
+
 fn rehearse_fault(output: &mut impl Write) -> io::Result<()> {
-    match std::env::var("SCRUTINEER_WORKER_FAULT").as_deref() {
-        Ok("hang") => loop {
-            std::thread::sleep(std::time::Duration::from_secs(3600));
-        },
-        Ok("crash") => std::process::abort(),
-        Ok("spin") => {
+    match fault().as_deref() {
+        Some("hang") => hang(),
+        Some("crash") => std::process::abort(),
+        Some("spin") => {
             let mut count = 0_u64;
             loop {
                 count = std::hint::black_box(count.wrapping_add(1));
             }
         }
-        Ok("oom") => {
+        Some("oom") => {
             let mut hoard: Vec<Vec<u8>> = Vec::new();
             loop {
                 hoard.push(std::hint::black_box(vec![1; 16 << 20]));
             }
         }
-        Ok("rubbish") => output.write_all(b"this is no frame at all, and it is long enough"),
+        Some("rubbish") => output.write_all(b"this is no frame at all, and it is long enough"),
         _ => Ok(()),
     }
 }

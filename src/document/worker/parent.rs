@@ -209,7 +209,7 @@ fn cause_of_death(status: io::Result<ExitStatus>, complaint: &str, options: &Rea
     crashed(if complaint.is_empty() { how } else { format!("{how}: {complaint}") })
 }
 
-/// The last line of standard error.
+/// The line of standard error that says most: a failed allocation, a panic, else the last one.
 fn last_words(mut stderr: impl Read) -> String {
     const KEPT: usize = 8 << 10;
     let mut kept: VecDeque<u8> = VecDeque::with_capacity(KEPT);
@@ -220,7 +220,9 @@ fn last_words(mut stderr: impl Read) -> String {
     }
     let bytes: Vec<u8> = kept.into();
     let text = String::from_utf8_lossy(&bytes);
-    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned()
+    let lines = || text.lines().rev().filter(|line| !line.trim().is_empty() && !line.starts_with("note: "));
+    let telling = lines().find(|line| line.contains("memory allocation of") || line.contains("panicked at"));
+    telling.or_else(|| lines().next()).unwrap_or_default().trim().to_owned()
 }
 
 fn crashed(detail: String) -> DocumentError {

@@ -1,0 +1,99 @@
+//! `scrutineer findings`: the flags, strongest first.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Exit;
+use super::terminal::{Styles, harmless, wrapped};
+use crate::config::Config;
+use crate::error::{OrFail, Result};
+use crate::ledger::{FlagFilter, FlagRecord};
+use crate::pipeline::archive::Archive;
+
+/// The flags, strongest first: label, score, document, page, evidence and the words that drove the decision
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  scrutineer findings --label third-party-dependency\n  scrutineer findings --doc harbour-bank-annual-report-2023 --min-score 0.8 --json"
+)]
+pub(super) struct Arguments {
+    /// Only these labels
+    #[arg(long, value_name = "LABEL")]
+    label: Vec<String>,
+    /// Only this document: a file name without its ending, or 8 or more digits of its SHA-256
+    #[arg(long, value_name = "DOC")]
+    doc: Option<String>,
+    /// Only from this score
+    #[arg(long, value_name = "SCORE", default_value_t = 0.0)]
+    min_score: f32,
+    /// Flags that are no longer found, too
+    #[arg(long)]
+    withdrawn: bool,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+}
+
+#[derive(Serialize)]
+struct Row {
+    stem: String,
+    name: String,
+    #[serde(flatten)]
+    flag: FlagRecord,
+}
+
+impl Arguments {
+    pub(super) fn run(self, config: &Config) -> Result<Exit> {
+        let archive = Archive::open(config)?;
+        let document = self.doc.as_deref().map(|name| archive.resolve(name)).transpose()?;
+        let filter = FlagFilter { document, labels: self.label, min_score: self.min_score, withdrawn: self.withdrawn };
+        let mut flags = archive.ledger().flags(&filter).or_fail(|| "cannot read the ledger".to_owned())?;
+        let total = flags.len();
+        flags.truncate(self.limit);
+        let rows: Vec<Row> = flags
+            .into_iter()
+            .map(|flag| {
+                let record = archive.ledger().document(&flag.document).or_fail(|| "cannot read the ledger".to_owned())?;
+                let stem = record.map_or_else(|| flag.document.short(), |(record, _)| record.stem);
+                Ok(Row { stem, name: archive.label_name(&flag.finding.label), flag })
+            })
+            .collect::<Result<_>>()?;
+        if config.json {
+            super::print_json(&rows)?;
+        } else {
+            print(&rows, total, config);
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn print(rows: &[Row], total: usize, config: &Config) {
+    let say = |english, chinese| config.ui_language.pick(english, chinese);
+    let styles = Styles::new();
+    let mut out = String::new();
+    for Row { stem, name, flag } in rows {
+        let page = flag.finding.page.map(|page| format!("p.{page}")).unwrap_or_default();
+        let printed = flag.finding.page_label.as_ref().map(|label| format!(" / {} {}", say("printed", "印"), harmless(label)));
+        out += &format!(
+            "{} {:.2}  {}  {page}{}  {}\n{}\n",
+            styles.heading.apply_to(name),
+            flag.finding.score,
+            harmless(stem),
+            printed.unwrap_or_default(),
+            styles.faint.apply_to(&flag.id),
+            wrapped(&harmless(&flag.finding.evidence.replace('\n', " ")), 2)
+        );
+        if !flag.finding.words.is_empty() {
+            let words: Vec<String> = flag.finding.words.iter().map(|word| harmless(word).into_owned()).collect();
+            out += &format!("  {} {}\n", styles.faint.apply_to(say("words:", "關鍵字：")), words.join(" · "));
+        }
+    }
+    let shown = rows.len();
+    out += &match total {
+        0 => format!("{}\n", say("no flags", "沒有風險訊號")),
+        _ if shown < total => {
+            format!("{shown} / {total} {}\n", say("flags; more with --limit", "筆風險訊號；以 --limit 顯示更多"))
+        }
+        _ => format!("{total} {}\n", say("flags", "筆風險訊號")),
+    };
+    super::print(&out);
+}

@@ -1,0 +1,271 @@
+//! One document through the stages, each artefact taken from the ledger where its key is there.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::progress::{Progress, Stage};
+use super::repair::{CheckedSummary, check_and_repair};
+use super::spec::Pipeline;
+use crate::digest::Digest;
+use crate::document::{self, Document, DocumentError, Limits, ReadOptions, worker};
+use crate::error::{Error, OrFail, Result};
+use crate::finding::taxonomy::Taxonomy;
+use crate::finding::{self, Classifier, Finding, rules};
+use crate::ledger::{ArtefactKey, Ledger, StageKeys};
+use crate::model::encoder::Encoder;
+use crate::passage::{self, Passage};
+use crate::{summary, verdict};
+
+/// Raised whenever the scores of a passage can change for a reason that no digest in their key shows.
+const SCORES_VERSION: u32 = 1;
+/// Raised whenever checked summaries can change for a reason in this module.
+const CHECKED_VERSION: u32 = 1;
+
+/// Passages that go through the encoder together: about a thousand tokens.
+const MICRO_BATCH: usize = 8;
+
+/// What the models say of one passage: everything of it that does not depend on thresholds above the floor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScoredPassage {
+    /// The calibrated score of each label, in the classifier's order; empty for hidden text.
+    pub scores: Vec<f32>,
+    /// Findings at the floor: what a lower threshold would raise is here already.
+    pub candidates: Vec<Finding>,
+    /// The passage's embedding (unit length), quantised to whole numbers; none for hidden text.
+    pub vector: Option<QuantisedVector>,
+    /// Whether the encoder had to cut the passage.
+    pub truncated: bool,
+}
+
+/// A unit vector as whole numbers and their scale: `value = scale * number`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuantisedVector {
+    /// What a number is worth.
+    pub scale: f32,
+    /// The numbers.
+    pub values: Vec<i8>,
+}
+
+impl QuantisedVector {
+    /// Scales `vector` to unit length and rounds it to 8 bits.
+    pub fn of_unit(vector: &[f32]) -> Self {
+        let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+        let largest = vector.iter().fold(0.0_f32, |largest, value| largest.max(value.abs())).max(f32::MIN_POSITIVE);
+        let values = vector.iter().map(|value| (value / largest * 127.0).round() as i8).collect();
+        Self { scale: largest / norm / 127.0, values }
+    }
+
+    /// The vector.
+    pub fn to_vec(&self) -> Vec<f32> {
+        self.values.iter().map(|&value| f32::from(value) * self.scale).collect()
+    }
+}
+
+/// Everything that the stages made of one document.
+pub(super) struct Judged {
+    pub(super) document: Document,
+    pub(super) passages: Vec<Passage>,
+    pub(super) scored: Vec<ScoredPassage>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) summary: CheckedSummary,
+    /// The keys of the artefacts.
+    pub(super) keys: StageKeys,
+}
+
+/// Why a document was not judged.
+pub(super) enum Failure {
+    /// The file cannot be read: it is quarantined.
+    Unreadable(DocumentError),
+    /// Something else failed: it is tried again by the next run.
+    Failed(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The stages with what they need.
+pub(super) struct Judge<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) taxonomy: &'a Taxonomy,
+    pub(super) encoder: &'a Encoder,
+    pub(super) classifier: &'a Classifier,
+    pub(super) ledger: &'a Mutex<Ledger>,
+    pub(super) pool: &'a rayon::ThreadPool,
+    pub(super) progress: &'a Progress,
+}
+
+/// The keys of a document's artefacts; all of them follow from its digest and the settings, so whether a document is done can
+/// be told without reading it.
+pub(super) struct Keys {
+    pub(super) document: ArtefactKey,
+    pub(super) passages: ArtefactKey,
+    pub(super) scores: ArtefactKey,
+    pub(super) findings: ArtefactKey,
+    pub(super) summary: ArtefactKey,
+}
+
+impl Keys {
+    /// The keys as the ledger keeps them.
+    pub(super) fn digests(&self) -> StageKeys {
+        StageKeys {
+            document: self.document.digest(),
+            passages: self.passages.digest(),
+            scores: self.scores.digest(),
+            findings: self.findings.digest(),
+            summary: self.summary.digest(),
+        }
+    }
+}
+
+impl Judge<'_> {
+    /// The keys of the artefacts of the document with this digest.
+    pub(super) fn keys(&self, digest: &Digest) -> Keys {
+        let passage_options = self.pipeline.passage_options();
+        let document = stage_key("document", document::VERSION, *digest, &(), &[], "");
+        let passages = stage_key("passages", passage::VERSION, document.digest(), &passage_options, &[self.encoder.digest()], "");
+        let models = [self.encoder.digest(), self.classifier.digest(), self.taxonomy.digest()];
+        let profile = self.encoder.profile();
+        let scores_version = SCORES_VERSION + finding::VERSION;
+        let scores = stage_key("scores", scores_version, passages.digest(), &self.floors(), &models, profile);
+        let findings = stage_key("findings", finding::VERSION, scores.digest(), &self.pipeline.spec.finding, &[], "");
+        let summary_version = CHECKED_VERSION + summary::VERSION + verdict::VERSION;
+        let summary = stage_key("summary", summary_version, findings.digest(), &self.pipeline.summary_options(), &[], "");
+        Keys { document, passages, scores, findings, summary }
+    }
+
+    /// Takes a document through the stages.
+    pub(super) fn judge(&self, digest: &Digest, path: &Path, password: Option<&str>) -> Result<Judged, Failure> {
+        let keys = self.keys(digest);
+        let document = self.read(&keys.document, digest, path, password)?;
+        let pages = document.pages.len() as u32;
+        let passages = self.kept(&keys.passages, Stage::Passage, pages, || {
+            Ok(passage::passages(&document, &self.pipeline.passage_options(), &|text| self.encoder.count_tokens(text)))
+        })?;
+        let scored = self.kept(&keys.scores, Stage::Judge, pages, || self.score(&passages))?;
+        let findings = self.kept(&keys.findings, Stage::Summarise, 0, || Ok(self.findings(&passages, &scored)))?;
+        let summary = self.kept(&keys.summary, Stage::Summarise, pages, || {
+            let extract = summary::summarise(&passages, &findings, &self.pipeline.summary_options());
+            let complete = document.pages.iter().all(|page| page.state.is_read());
+            Ok(check_and_repair(extract, &passages, complete))
+        })?;
+        Ok(Judged { document, passages, scored, findings, summary, keys: keys.digests() })
+    }
+
+    /// The floors of all labels: half of the head's threshold, or the pipeline's own where that is lower. What a threshold above
+    /// its floor changes is the findings alone, not the encoder's work.
+    fn floors(&self) -> Vec<(String, f32)> {
+        let own = &self.pipeline.spec.finding.thresholds;
+        let floor = |label: &str, threshold: f32| own.get(label).map_or(threshold, |own| own.min(threshold)) / 2.0;
+        self.classifier
+            .standings()
+            .map(|standing| (standing.label.to_owned(), floor(standing.label, standing.threshold)))
+            .collect()
+    }
+
+    /// The candidates that reach their threshold and are looked for, with the findings by rule.
+    fn findings(&self, passages: &[Passage], scored: &[ScoredPassage]) -> Vec<Finding> {
+        let spec = &self.pipeline.spec.finding;
+        let wanted = |label: &String| (spec.labels.is_empty() || spec.labels.contains(label)) && !spec.exclude.contains(label);
+        let threshold = |label: &str| {
+            let standing = self.classifier.standing(label).map(|standing| standing.threshold);
+            spec.thresholds.get(label).copied().or(standing).unwrap_or(1.0)
+        };
+        let by_model = scored.iter().flat_map(|scored| &scored.candidates).filter(|finding| wanted(&finding.label));
+        let by_model = by_model.filter_map(|finding| {
+            let threshold = threshold(&finding.label);
+            (finding.score >= threshold).then(|| Finding { threshold, ..finding.clone() })
+        });
+        let by_rule = passages.iter().flat_map(rules::findings).filter(|finding| wanted(&finding.label));
+        let mut findings: Vec<Finding> = by_model.chain(by_rule).collect();
+        findings.sort_by(|a, b| a.passage.cmp(&b.passage).then_with(|| a.label.cmp(&b.label)));
+        findings
+    }
+
+    fn read(&self, key: &ArtefactKey, digest: &Digest, path: &Path, password: Option<&str>) -> Result<Document, Failure> {
+        if let Some(document) = self.ledger().artefact::<Document>(key).or_fail(|| "cannot read the ledger".to_owned())? {
+            return Ok(document);
+        }
+        let start = std::time::Instant::now();
+        let spec = &self.pipeline.spec.document;
+        let limits = Limits { wall: self.pipeline.timeout(), memory_megabytes: spec.memory_mb, ..Limits::default() };
+        let options = ReadOptions { limits, password: password.map(str::to_owned) };
+        let bytes = std::fs::read(path).or_fail(|| format!("cannot read {}", path.display()))?;
+        if Digest::of(&bytes) != *digest {
+            return Err(Error::failure(format!("{} changed while it was read", path.display())).into());
+        }
+        let document =
+            worker::read_isolated(&bytes, &options, &mut |_| {}).map_err(|failed| Failure::Unreadable(failed.error))?;
+        self.progress.add(Stage::Read, document.pages.len() as u32, start.elapsed());
+        self.ledger().keep_artefact(key, &document).or_fail(|| "cannot write the ledger".to_owned())?;
+        Ok(document)
+    }
+
+    /// The artefact under `key`, made and kept where it is not there.
+    fn kept<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &ArtefactKey,
+        stage: Stage,
+        pages: u32,
+        make: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        if let Some(kept) = self.ledger().artefact::<T>(key).or_fail(|| "cannot read the ledger".to_owned())? {
+            return Ok(kept);
+        }
+        let made = self.progress.time(stage, pages, make)?;
+        self.ledger().keep_artefact(key, &made).or_fail(|| "cannot write the ledger".to_owned())?;
+        Ok(made)
+    }
+
+    fn score(&self, passages: &[Passage]) -> Result<Vec<ScoredPassage>> {
+        let floors = self.floors();
+        let batches = self.pool.install(|| {
+            passages.par_chunks(MICRO_BATCH).map(|batch| self.score_batch(batch, &floors)).collect::<Result<Vec<_>>>()
+        })?;
+        Ok(batches.into_iter().flatten().collect())
+    }
+
+    fn score_batch(&self, batch: &[Passage], floors: &[(String, f32)]) -> Result<Vec<ScoredPassage>> {
+        let shown: Vec<&Passage> = batch.iter().filter(|passage| passage.is_model_input()).collect();
+        let texts: Vec<&str> = shown.iter().map(|passage| passage.text.as_str()).collect();
+        let mut encoded = self.encoder.encode(&texts).or_fail(|| "the encoder failed".to_owned())?.into_iter();
+        let unseen = || ScoredPassage { scores: Vec::new(), candidates: Vec::new(), vector: None, truncated: false };
+        let scored = batch.iter().map(|passage| match passage.is_model_input().then(|| encoded.next()).flatten() {
+            Some(encoded) => {
+                let classified = self.classifier.classify(passage, &encoded, floors);
+                ScoredPassage {
+                    scores: classified.scores.iter().map(|(_, score)| *score).collect(),
+                    candidates: classified.findings,
+                    vector: Some(QuantisedVector::of_unit(&encoded.pooled)),
+                    truncated: encoded.truncated,
+                }
+            }
+            None => unseen(),
+        });
+        Ok(scored.collect())
+    }
+
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        // Every change to the ledger is a transaction: a thread that died within one left nothing behind.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stage_key(
+    stage: &'static str,
+    version: u32,
+    input: Digest,
+    parameters: &impl Serialize,
+    models: &[Digest],
+    profile: &str,
+) -> ArtefactKey {
+    // Field order is the type's and map order the keys': the same parameters give the same text.
+    let parameters = serde_json::json!(parameters).to_string();
+    ArtefactKey::new(stage, version, &[input], &parameters, models, profile)
+}
