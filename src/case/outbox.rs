@@ -296,6 +296,3 @@ fn jitter(row: &OutboxRow, pause: i64) -> i64 {
     let seed = Digest::of_parts([row.case_id.as_bytes(), &row.revision.to_le_bytes(), &row.attempts.to_le_bytes()]);
     i64::from(seed.as_bytes()[0]) * pause / 2550
 }
-
-#[cfg(test)]
-mod tests {}

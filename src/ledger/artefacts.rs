@@ -158,7 +158,8 @@ pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         // The folder above the topmost new one has a new entry too.
-        let made: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+        let made: Vec<&Path> =
+            folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
         std::fs::create_dir_all(folder)?;
         let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
         temporary.write_all(bytes)?;

@@ -89,9 +89,8 @@ impl RawEntry {
     pub(super) fn computed_hash(&self) -> Digest {
         let [kind, time] = [&self.kind, &self.time].map(|text| Value::from(text.as_str()));
         let (payload, previous, sequence) = (&self.payload, &self.previous, self.sequence);
-        let text = format!(
-            r#"{{"kind":{kind},"payload":{payload},"previous":"{previous}","sequence":{sequence},"time":{time}}}"#
-        );
+        let text =
+            format!(r#"{{"kind":{kind},"payload":{payload},"previous":"{previous}","sequence":{sequence},"time":{time}}}"#);
         Digest::of(text.as_bytes())
     }
 }

@@ -81,7 +81,7 @@ pub(super) fn reconcile(
         let content = candidate.event.content_digest();
         let before = known.iter().position(|case| case.label == candidate.label).map(|at| known.remove(at));
         let (id, event) = match before {
-            Some(case) if case.open && case.content == content => (case.id, None),
+            Some(case) if case.open && case.content == content && case.document == place.document => (case.id, None),
             // One that was withdrawn comes back as what it was: the receiver knows it.
             Some(case) => {
                 let event = candidate.event.stamped(&case.id, case.revision + 1, Status::Updated);
@@ -141,8 +141,9 @@ struct StoredCase {
 fn cases_of(transaction: &Transaction<'_>, place: &Place) -> Result<Vec<StoredCase>> {
     let mut cases = Vec::new();
     for document in place.documents() {
-        let mut query = transaction
-            .prepare_cached("SELECT id, document, label, revision, state, content FROM case_group WHERE document = ?1 ORDER BY id")?;
+        let mut query = transaction.prepare_cached(
+            "SELECT id, document, label, revision, state, content FROM case_group WHERE document = ?1 ORDER BY id",
+        )?;
         let rows = query.query_map([document.as_bytes()], stored)?;
         cases.extend(rows.collect::<Result<Vec<_>, _>>()?);
     }

@@ -77,9 +77,11 @@ impl Ledger {
         let key = self.signing_key()?;
         let (head, sequence, count) = self
             .database
-            .query_row("SELECT hash, sequence, (SELECT count(*) FROM audit) FROM audit ORDER BY sequence DESC LIMIT 1", [], |row| {
-                Ok((digest_column(row)?, row.get::<_, i64>(1)?.unsigned_abs(), row.get::<_, i64>(2)?.unsigned_abs()))
-            })
+            .query_row(
+                "SELECT hash, sequence, (SELECT count(*) FROM audit) FROM audit ORDER BY sequence DESC LIMIT 1",
+                [],
+                |row| Ok((digest_column(row)?, row.get::<_, i64>(1)?.unsigned_abs(), row.get::<_, i64>(2)?.unsigned_abs())),
+            )
             .optional()?
             .unwrap_or((START, 0, 0));
         let mut checkpoint = Checkpoint {

@@ -135,7 +135,7 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The digest of the bytes last seen at a path.
+    /// The document whose bytes were last seen at a path.
     pub fn source(&self, uri: &str) -> Result<Option<Digest>> {
         let mut query = self.database.prepare_cached("SELECT document FROM source WHERE uri = ?1")?;
         Ok(query.query_row([uri], digest_column).optional()?)

@@ -37,7 +37,7 @@ pub struct FlagCandidate {
     pub evidence_sha256: Digest,
     /// The ordinal of the passage.
     pub passage: u32,
-    /// The evidence in the passage's text, in code points.
+    /// The strongest piece of evidence in the passage's text, in code points.
     pub span: (u32, u32),
     /// The file page of the evidence, from 1.
     pub page: Option<u32>,
@@ -51,17 +51,16 @@ pub struct FlagCandidate {
     pub verdicts: Vec<Outcome>,
 }
 
+/// The most words that a flag names as those that drove the decision.
+const MOST_WORDS: usize = 6;
+
 impl FlagCandidate {
     /// A finding with its place on the page. `page_label` gives the printed label of a file page.
-    pub fn new(
-        finding: &Finding,
-        passage: &Passage,
-        page_label: &dyn Fn(u32) -> Option<String>,
-        verdicts: Vec<Outcome>,
-    ) -> Self {
+    pub fn new(finding: &Finding, passage: &Passage, page_label: &dyn Fn(u32) -> Option<String>, verdicts: Vec<Outcome>) -> Self {
         let whole = Span::new(0..passage.text.len());
         let strongest = finding.evidence.first().copied().unwrap_or(whole);
-        let evidence = strongest.of(&passage.text).to_owned();
+        let spans = if finding.evidence.is_empty() { &[whole] } else { finding.evidence.as_slice() };
+        let evidence = spans.iter().map(|span| span.of(&passage.text)).collect::<Vec<_>>().join(" … ");
         let page = locate(passage, strongest).first().map(|location| location.page).or(passage.pages().map(|(first, _)| first));
         Self {
             label: finding.label.clone(),
@@ -79,6 +78,7 @@ impl FlagCandidate {
                 .attribution
                 .iter()
                 .filter(|contribution| contribution.weight > 0.0)
+                .take(MOST_WORDS)
                 .map(|contribution| contribution.span.of(&passage.text).to_owned())
                 .collect(),
             verdicts,
@@ -173,8 +173,8 @@ pub struct FlagCounts {
 impl Ledger {
     /// Records what a run made of a document, in one transaction: its row, its flags, its cases with their events for `targets`,
     /// and the decision in the audit chain. Recording the same again changes nothing but the document's row and the chain. A
-    /// document that a later version of its filing supersedes keeps its row alone: its flags went on to that version. Returns the
-    /// counts and the document's new sequence.
+    /// document that a later version of its filing supersedes raises nothing: its flags went on to that version, and those that
+    /// it still holds (because the versions came in out of order) are withdrawn. Returns the counts and the document's new sequence.
     ///
     /// # Errors
     /// A failure of the database; then nothing is recorded.
@@ -197,14 +197,12 @@ impl Ledger {
         let family = Family::of(&transaction, record)?;
         let sequence = documents::upsert(&transaction, run.number, record, state)?;
         let superseded_by = family.newest_after();
+        let (candidates, cases) = if superseded_by.is_some() { (&[][..], Vec::new()) } else { (candidates, cases) };
+        let place = Place { document: record.digest, lineage: family.earlier() };
         let mut counts = FlagCounts::default();
-        let mut events = Vec::new();
-        if superseded_by.is_none() {
-            let place = Place { document: record.digest, lineage: family.earlier() };
-            let ids = identity::reconcile(&transaction, run, &place, candidates, &mut counts)?;
-            events = cases::reconcile(&transaction, &place, &ids, cases)?;
-            counts.queued = events.len() as u32;
-        }
+        let ids = identity::reconcile(&transaction, run, &place, candidates, &mut counts)?;
+        let events = cases::reconcile(&transaction, &place, &ids, cases)?;
+        counts.queued = events.len() as u32;
         let payload = serde_json::json!({
             "run": run.id, "document": record.digest, "stem": record.stem, "state": state, "artefacts": artefacts,
             "flags": counts, "superseded_by": superseded_by,
@@ -234,9 +232,9 @@ impl Ledger {
 
     /// The flags that a filter wants, strongest first.
     pub fn flags(&self, filter: &FlagFilter) -> Result<Vec<FlagRecord>> {
-        let mut query = self.database.prepare(
-            &format!("SELECT {COLUMNS} FROM flag WHERE (?1 IS NULL OR document = ?1) AND (?2 OR state = 'live')"),
-        )?;
+        let mut query = self
+            .database
+            .prepare(&format!("SELECT {COLUMNS} FROM flag WHERE (?1 IS NULL OR document = ?1) AND (?2 OR state = 'live')"))?;
         let document = filter.document.map(|digest| digest.as_bytes().to_vec());
         let rows = query.query_map(params![document, filter.withdrawn], StoredFlag::of)?;
         let mut flags = Vec::new();
@@ -300,3 +298,6 @@ impl StoredFlag {
 fn finding_of(id: &str, record: &str) -> Result<FlagCandidate> {
     serde_json::from_str(record).map_err(|error| LedgerError::Corrupt { what: format!("flag {id}"), detail: error.to_string() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,9 +152,12 @@ fn mint(
 fn withdraw(transaction: &Transaction<'_>, run: &RunRecord, flag: &StoredFlag, counts: &mut FlagCounts) -> Result<()> {
     counts.withdrawn += 1;
     let revision = flag.revision + 1;
-    transaction
-        .prepare_cached("UPDATE flag SET state = ?2, revision = ?3, last_run = ?4 WHERE id = ?1")?
-        .execute(params![flag.id, FlagState::Withdrawn.name(), revision, run.number])?;
+    transaction.prepare_cached("UPDATE flag SET state = ?2, revision = ?3, last_run = ?4 WHERE id = ?1")?.execute(params![
+        flag.id,
+        FlagState::Withdrawn.name(),
+        revision,
+        run.number
+    ])?;
     keep_revision(transaction, run, (&flag.id, revision, "withdrawn"), &flag.document, &flag.record)
 }
 

@@ -68,8 +68,7 @@ impl WriterLock {
             Err(TryLockError::Error(source)) => return Err(file("lock", &path, source)),
         }
         let name = serde_json::json!(Holder::this_process()).to_string();
-        lock
-            .read_to_string(&mut text)
+        lock.read_to_string(&mut text)
             .and_then(|_| lock.set_len(0))
             .and_then(|()| lock.rewind())
             .and_then(|()| lock.write_all(name.as_bytes()))

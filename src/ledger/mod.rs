@@ -58,7 +58,9 @@ pub enum LedgerError {
         known: u32,
     },
     /// It was written by an older program, and a reader may not bring it up to date.
-    #[error("the data folder has format {found}, this program reads {known}: `scrutineer run` brings it up to date after a backup")]
+    #[error(
+        "the data folder has format {found}, this program reads {known}: `scrutineer run` brings it up to date after a backup"
+    )]
     OlderFormat {
         /// What the folder says.
         found: u32,
@@ -66,7 +68,9 @@ pub enum LedgerError {
         known: u32,
     },
     /// It lies on a network file system, where SQLite's locks cannot be relied on.
-    #[error("the data folder {folder} is on {kind}, a network file system, where locks and WAL files are not safe; use a local disk")]
+    #[error(
+        "the data folder {folder} is on {kind}, a network file system, where locks and WAL files are not safe; use a local disk"
+    )]
     NetworkFileSystem {
         /// The data folder.
         folder: PathBuf,
@@ -117,6 +121,20 @@ impl LedgerError {
                 | Self::OlderFormat { .. }
                 | Self::NetworkFileSystem { .. }
         )
+    }
+}
+
+/// What commands show: the message with its remedy, the cause apart.
+impl From<LedgerError> for crate::error::Error {
+    fn from(error: LedgerError) -> Self {
+        let message = error.to_string();
+        let shown = if error.is_usage() { Self::usage(message) } else { Self::failure(message) };
+        match error {
+            LedgerError::Database(source) => shown.because(source),
+            LedgerError::Migration(source) => shown.because(source),
+            LedgerError::File { source, .. } => shown.because(source),
+            _ => shown,
+        }
     }
 }
 
@@ -238,8 +256,16 @@ fn fuse_network_mount(folder: &Path) -> Option<&'static str> {
 }
 
 fn network_fuse_type(mounts: &str, folder: &Path) -> Option<&'static str> {
-    const REMOTE: [&str; 8] =
-        ["fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.glusterfs", "fuse.gcsfuse", "fuse.davfs", "fuse.ceph-fuse", "fuse.juicefs"];
+    const REMOTE: [&str; 8] = [
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "fuse.rclone",
+        "fuse.glusterfs",
+        "fuse.gcsfuse",
+        "fuse.davfs",
+        "fuse.ceph-fuse",
+        "fuse.juicefs",
+    ];
     // proc(5): the fifth field is the mount point, the type follows the separator ` - `.
     let innermost = mounts
         .lines()

@@ -1,6 +1,6 @@
 //! The outbox in the database: rows are written in the transaction that recorded the flags they speak of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
@@ -72,6 +72,28 @@ impl Ledger {
             }
         }
         Ok(targets)
+    }
+
+    /// The rows that a delivery to a target at `now` (seconds since 1970) would send: of each case the newest.
+    pub fn due_for(&self, target: &str, now: i64) -> Result<Vec<OutboxRow>> {
+        let mut query = self.database.prepare_cached(&format!(
+            "SELECT {COLUMNS} {FROM} WHERE this.target = ?1
+               AND (this.state = 'sending' OR (this.state IN ('pending', 'retry') AND this.next_attempt <= ?2))
+               AND NOT EXISTS (SELECT 1 FROM outbox AS newer JOIN case_event AS n ON n.sequence = newer.event
+                 WHERE newer.target = ?1 AND n.case_id = e.case_id AND n.revision > e.revision
+                   AND newer.state IN ('pending', 'retry'))
+             ORDER BY this.sequence"
+        ))?;
+        let rows = query.query_map(params![target, now], row)?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// The event ids that a target took, by the outbox.
+    pub fn delivered_to(&self, target: &str) -> Result<BTreeSet<String>> {
+        let query = format!("SELECT e.case_id || ':' || e.revision {FROM} WHERE this.target = ?1 AND this.state = 'delivered'");
+        let mut query = self.database.prepare_cached(&query)?;
+        let rows = query.query_map([target], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Sends dead rows again (one, or all), or drops them. A row that a newer revision of its case has overtaken is not sent
@@ -187,8 +209,8 @@ impl OutboxStore for Ledger {
 
     fn gate(&self, target: &str) -> Result<Gate> {
         let mut query = self.database.prepare_cached("SELECT disabled, failures, paused_until FROM target WHERE name = ?1")?;
-        let gate = query
-            .query_row([target], |row| Ok(Gate { disabled: row.get(0)?, failures: row.get(1)?, paused_until: row.get(2)? }));
+        let gate =
+            query.query_row([target], |row| Ok(Gate { disabled: row.get(0)?, failures: row.get(1)?, paused_until: row.get(2)? }));
         Ok(gate.optional()?.unwrap_or_default())
     }
 
@@ -230,3 +252,6 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Result<OutboxRow>> {
         status: row.get(9)?,
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -193,9 +193,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         pipeline: row.get(2)?,
         cases: row.get(3)?,
         version: row.get(4)?,
-        models: serde_json::from_str(&models).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error))
-        })?,
+        models: serde_json::from_str(&models)
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error)))?,
         kernel_profile: row.get(6)?,
         started: row.get(7)?,
         ended: row.get(8)?,

@@ -14,7 +14,7 @@ use super::audit::canonical;
 use super::*;
 use crate::digest::Digest;
 
-fn data() -> (TempDir, Ledger) {
+pub(super) fn data() -> (TempDir, Ledger) {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(folder.path(), Access::Writer).unwrap();
     (folder, ledger)
@@ -35,7 +35,7 @@ pub(super) fn start(ledger: &mut Ledger) -> RunRecord {
     ledger.start_run(&start).unwrap()
 }
 
-fn record_with(ledger: &Ledger, name: &str) -> DocumentRecord {
+pub(super) fn record_with(ledger: &Ledger, name: &str) -> DocumentRecord {
     let content = key(name);
     ledger.keep_artefact(&content, &vec![name.to_owned()]).unwrap();
     let keys = content.digest();
@@ -297,7 +297,8 @@ fn a_changed_checkpoint_is_found() {
     let (_folder, ledger, run) = judged();
     let path = ledger.run_folder(&run).join("checkpoint.json");
     let text = std::fs::read_to_string(&path).unwrap();
-    for (from, to) in [("\"sequence\": 4", "\"sequence\": 3"), ("scrutineer-checkpoint/1", "scrutineer-checkpoint/2"), ("{", "")] {
+    for (from, to) in [("\"sequence\": 4", "\"sequence\": 3"), ("scrutineer-checkpoint/1", "scrutineer-checkpoint/2"), ("{", "")]
+    {
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
         let faults = ledger.verify_audit(None).unwrap().faults;
         assert!(matches!(&faults[0], AuditFault::BadCheckpoint { .. }), "{faults:?}");
@@ -362,14 +363,17 @@ fn json_values() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 24, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::vec(("[\\PC\"\\\\]{0,5}", inner), 0..5).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            prop::collection::vec(("[\\PC\"\\\\]{0,5}", inner), 0..5)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
         ]
     })
 }
 
 fn reversed(value: &Value) -> Value {
     match value {
-        Value::Object(fields) => Value::Object(fields.iter().rev().map(|(name, value)| (name.clone(), reversed(value))).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.iter().rev().map(|(name, value)| (name.clone(), reversed(value))).collect())
+        }
         Value::Array(items) => Value::Array(items.iter().map(reversed).collect()),
         other => other.clone(),
     }

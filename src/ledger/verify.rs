@@ -50,7 +50,9 @@ pub enum AuditFault {
         sequence: u64,
     },
     /// A checkpoint covers entries that are not there, or another head.
-    #[error("the chain does not hold what the checkpoint {checkpoint} signs for entry {sequence}: it was cut short or computed anew")]
+    #[error(
+        "the chain does not hold what the checkpoint {checkpoint} signs for entry {sequence}: it was cut short or computed anew"
+    )]
     CheckpointMismatch {
         /// The checkpoint's file.
         checkpoint: PathBuf,

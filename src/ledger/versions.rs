@@ -40,7 +40,9 @@ pub(super) struct Family(Vec<Version>);
 impl Family {
     pub(super) fn of(database: &Connection, record: &DocumentRecord) -> Result<Self> {
         let entered = database
-            .prepare_cached("SELECT coalesce((SELECT entered FROM document WHERE digest = ?1), max(entered) + 1, 1) FROM document")?
+            .prepare_cached(
+                "SELECT coalesce((SELECT entered FROM document WHERE digest = ?1), max(entered) + 1, 1) FROM document",
+            )?
             .query_row([record.digest.as_bytes()], |row| row.get(0))?;
         let mut family = vec![Version {
             digest: record.digest,
@@ -53,7 +55,8 @@ impl Family {
         let mut next = 0;
         while let Some(version) = family.get(next).cloned() {
             next += 1;
-            let related: Vec<Version> = related(database, &version)?.into_iter().filter(|version| seen.insert(version.digest)).collect();
+            let related: Vec<Version> =
+                related(database, &version)?.into_iter().filter(|version| seen.insert(version.digest)).collect();
             family.extend(related);
         }
         Ok(Self(family))

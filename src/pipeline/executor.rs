@@ -122,10 +122,13 @@ pub fn run(
 }
 
 fn start(ledger: &mut Ledger, pipeline: &Pipeline, models: &Models) -> Result<RunRecord> {
+    // `cases deliver` may be started elsewhere later.
+    let mut cases = pipeline.spec.case.clone();
+    cases.resolve(pipeline.path.parent().unwrap_or(Path::new("")));
     let start = RunStart {
         pipeline: pipeline.name_at_digest(),
         pipeline_digest: pipeline.digest,
-        cases: serde_json::json!(pipeline.spec.case).to_string(),
+        cases: serde_json::json!(cases).to_string(),
         models: models.names.iter().cloned().collect(),
         kernel_profile: models.encoder.profile().to_owned(),
     };
@@ -266,7 +269,7 @@ impl<'a> Recorder<'a> {
             run,
             writer,
             report,
-            targets: spec.case.connector.iter().map(|connector| connector.name.clone()).collect(),
+            targets: spec.case.targets(),
             sequence: 0,
             uncommitted: 0,
             last_commit: Instant::now(),

@@ -227,7 +227,9 @@ impl Pipeline {
                 return Err(fault(label, format!("the threshold of `{label}` is {threshold}: above 0, at most 1")));
             }
         }
-        spec.case.validate().map_err(|error| fault(error.key(), error.to_string()))
+        let known_group = |group: &str| taxonomy.groups().any(|known| known.id == group);
+        let validated = spec.case.validate().and_then(|()| spec.case.validate_groups(&known_group));
+        validated.map_err(|error| fault(error.key(), error.to_string()))
     }
 }
 

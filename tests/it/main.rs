@@ -5,7 +5,9 @@
 mod context;
 mod configuration;
 
+mod audit;
 mod bad_input;
+mod cases;
 mod extract;
 mod fixtures;
 mod help;
