@@ -12,23 +12,26 @@ use serde::{Deserialize, Serialize};
 use super::Exit;
 use super::terminal::harmless;
 use crate::config::{Config, UiLanguage};
+use crate::document::{DocumentError, ReadOptions, worker};
 use crate::error::{Error, OrFail, Result};
 use crate::language::identify::identify;
 use crate::language::normalise::nfc;
 use crate::language::offsets::CodePoints;
 use crate::language::sentences::sentences;
 use crate::language::{Language, Span};
+use crate::passage::{Options, locate, passages};
 use crate::verdict::{Check, CheckKind, CheckResult, Checker, Outcome, Source, SourceSentence, Verdict};
 
 /// Rows that are checked together before their results are written.
 const BATCH: usize = 2_048;
 /// No input is larger than this, in bytes.
 const LARGEST_INPUT: u64 = 256 << 20;
+const PDF_MAGIC: &[u8] = b"%PDF-";
 
 const EXAMPLES: &str = "\
 Examples:
-  scrutineer verify --source report.txt --summary summary.txt
-  scrutineer verify --source report.txt --summary - --json < summary.txt
+  scrutineer verify --source report.pdf --summary summary.txt
+  scrutineer verify --source report.pdf --summary - --json < summary.txt
   scrutineer verify --jsonl claims.jsonl --out verdicts.jsonl
 
 Exit codes: 0 every sentence supported or not checkable, 4 one is contradicted or not found, 2 usage, 1 failure.
@@ -47,7 +50,7 @@ pub(super) struct Arguments {
     /// Also write the measurements that each score is made of (for training/fit_verdict.py)
     #[arg(long, requires = "jsonl")]
     measurements: bool,
-    /// The text that the summary is about, UTF-8 (`-` is standard input)
+    /// What the summary is about: a PDF or UTF-8 text (`-` is standard input)
     #[arg(long, value_name = "FILE", requires = "summary")]
     source: Option<PathBuf>,
     /// The text to check, sentence by sentence, UTF-8 (`-` is standard input)
@@ -320,12 +323,42 @@ fn evidence(verdict: &Verdict, file: &SourceFile, points: &CodePoints) -> Vec<Ev
         .collect()
 }
 
-/// Reads a text file. A PDF is refused with the way round: its pages are read by `extract` or by a run.
+/// Reads the source: a PDF in the worker process, anything else as UTF-8 text.
 fn read_source_file(path: &Path) -> Result<SourceFile> {
-    let text = read_text(path)?;
+    let bytes = read_bytes(path)?;
+    if bytes.starts_with(PDF_MAGIC) {
+        return read_pdf(path, &bytes);
+    }
+    let text = text_of(path, bytes)?;
     let sentences = sentences(&text, identify(&text));
     let pages = pages_of(&text, &sentences);
     Ok(SourceFile { text, sentences, pages, complete: true })
+}
+
+/// The sentences of a PDF with their pages, hidden text left out. Unread pages make the source incomplete.
+fn read_pdf(path: &Path, bytes: &[u8]) -> Result<SourceFile> {
+    let document = worker::read_isolated(bytes, &ReadOptions::default(), &mut |_| {})
+        .map_err(DocumentError::from)
+        .or_fail(|| format!("cannot read {}", path.display()))?;
+    let mut file = SourceFile {
+        text: String::new(),
+        sentences: Vec::new(),
+        pages: Vec::new(),
+        complete: document.pages.iter().all(|page| page.state.is_read()),
+    };
+    // How passages are cut does not matter here: their sentences are what is looked at.
+    for passage in
+        passages(&document, &Options::default(), &|text| text.len() / 4).iter().filter(|passage| passage.is_model_input())
+    {
+        for sentence in &passage.sentences {
+            let start = file.text.len();
+            file.text.push_str(sentence.span.of(&passage.text));
+            file.sentences.push(Span::new(start..file.text.len()));
+            file.pages.push(locate(passage, sentence.span).first().map(|location| location.page));
+            file.text.push('\n');
+        }
+    }
+    Ok(file)
 }
 
 /// Form feeds part the pages of a text file, as `pdftotext` writes it; without them there are no pages.
@@ -337,6 +370,15 @@ fn pages_of(text: &str, sentences: &[Span]) -> Vec<Option<u32>> {
 }
 
 fn read_text(path: &Path) -> Result<String> {
+    let bytes = read_bytes(path)?;
+    if bytes.starts_with(PDF_MAGIC) {
+        return Err(Error::usage(format!("{} is a PDF, and the summary must be text", path.display()))
+            .remedy("write its text with `scrutineer extract FILE --out DIR` first"));
+    }
+    text_of(path, bytes)
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = |reader: &mut dyn Read, bytes: &mut Vec<u8>| reader.take(LARGEST_INPUT + 1).read_to_end(bytes);
     if is_standard(path) {
@@ -348,10 +390,10 @@ fn read_text(path: &Path) -> Result<String> {
     if bytes.len() as u64 > LARGEST_INPUT {
         return Err(Error::usage(format!("{} is larger than {} MB", path.display(), LARGEST_INPUT >> 20)));
     }
-    if bytes.starts_with(b"%PDF-") {
-        return Err(Error::usage(format!("{} is a PDF, and text is needed here", path.display()))
-            .remedy("write its text with `scrutineer extract FILE --out DIR` first"));
-    }
+    Ok(bytes)
+}
+
+fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String> {
     let text = String::from_utf8(bytes).or_usage(|| format!("{} is not UTF-8 text", path.display()))?;
     let text = text.trim_start_matches('\u{feff}');
     Ok(nfc(text).replace("\r\n", "\n"))

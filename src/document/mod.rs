@@ -10,6 +10,7 @@ mod font;
 mod graphics;
 mod headings;
 mod hidden;
+mod ink;
 mod interpret;
 mod limits;
 mod open;

@@ -61,7 +61,8 @@ fn words_come_from_geometry() {
     assert_eq!(text("BT /F1 10 Tf 50 700 Td [(Net)-400(in)20(come)] TJ ET"), "Net income");
     assert_eq!(text("BT /F1 10 Tf 50 700 Td 4 Tc (BOARD OF) Tj ET"), "BOARD OF");
     assert_eq!(text("BT /F1 10 Tf 50 700 Td [(ris)-10(k)-33-330 (view)] TJ ET"), "risk view");
-    // Bold by overprinting is one text.
+    // Bold by overprinting is one text, painted string by string or letter by letter.
+    assert_eq!(text("BT /F1 10 Tf 50 700 Td (R) Tj ET BT /F1 10 Tf 50.3 700 Td (R) Tj ET"), "R");
     assert_eq!(text("BT /F1 10 Tf 50 700 Td (Risk) Tj ET BT /F1 10 Tf 50.3 700 Td (Risk) Tj ET"), "Risk");
 }
 

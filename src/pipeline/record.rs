@@ -269,6 +269,7 @@ pub(super) fn indexed(
         heading_path: passage.heading_path.clone(),
         text: passage.text.clone(),
         pages: page_starts(passage, document),
+        anchors: passage.anchors.clone(),
         labels: labels(passage.ordinal),
         verdicts: verdicts(passage.ordinal),
         vector: scored

@@ -90,7 +90,9 @@ fn locate(comparison: &Comparison<'_>, index: usize, figure: &Quantity) -> Place
             TokenKind::Figure(rival) => source.sentences[best.sentence as usize].figures.get(usize::from(rival)),
             _ => None,
         })?;
-        (rival.measure.is_compatible(figure.measure) || gap.is_same_place())
+        // A sentence that shares little with the claim is about something else: its figures replace nothing.
+        let is_about_it = comparison.alignment.share >= COMPARABLE;
+        (is_about_it && (rival.measure.is_compatible(figure.measure) || gap.is_same_place()))
             .then(|| (quoted(best.sentence, rival), gap.is_same_place()))
     });
     // A near copy with another figure in the same place contradicts, even where the figure occurs in a sentence nearby.

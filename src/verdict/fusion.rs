@@ -17,7 +17,7 @@ pub(super) struct Weights {
 const CONTRADICTIONS: [Feature; 3] = [Feature::UnitConflict, Feature::FigureConflict, Feature::DateConflict];
 /// A claim that follows its sentence this closely and differs from it by a negation says the opposite.
 const NEAR_COPY: f32 = 0.75;
-/// The most that a claim scores which an exact check contradicts.
+/// By what the probability is multiplied where an exact check contradicts the claim: what remains is below any threshold in use.
 const CONTRADICTED: f32 = 0.45;
 
 /// The probability that a claim with these features is supported.
@@ -39,5 +39,5 @@ pub(super) fn probability(features: &Features, is_chinese: bool) -> f32 {
     } else {
         1.0
     };
-    if probability.is_finite() { probability.min(ceiling) } else { 0.0 }
+    if probability.is_finite() { probability * ceiling } else { 0.0 }
 }

@@ -12,6 +12,7 @@ mod extract;
 mod fixtures;
 mod help;
 mod library;
+mod reading;
 mod run;
 mod usage;
 mod verify;

@@ -78,11 +78,13 @@ fn answer(bytes: Vec<u8>, request: &Request, output: &mut impl Write) -> io::Res
 /// Bounds memory and processor time and shuts off the file system. Best effort: an old kernel lacks landlock, and the limits may
 /// be lower already.
 fn confine(limits: &Limits) {
-    let bound = |resource, value: u64| {
-        let _ = setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
+    let set = |resource, current: u64, maximum: u64| {
+        let _ = setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) });
     };
+    let bound = |resource, value: u64| set(resource, value, value);
     bound(Resource::Data, limits.memory_megabytes << 20);
-    bound(Resource::Cpu, limits.cpu_seconds);
+    // SIGXCPU at the first limit tells what happened; the second kills what ignores it.
+    set(Resource::Cpu, limits.cpu_seconds, limits.cpu_seconds + 2);
     bound(Resource::Core, 0);
     bound(Resource::Fsize, 0);
     let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(AccessFs::from_all(ABI::V5));
