@@ -389,6 +389,8 @@ impl<'a> Recorder<'a> {
         let judge = &self.batch.judge;
         let (cases, in_review) = record::cases(judge.pipeline, self.run, &row, judged, judge.taxonomy, &uri, &time);
         row.in_review = in_review;
+        let sought = judge.taxonomy.labels().filter(|label| judge.pipeline.spec.finding.seeks(&label.id));
+        row.labels_sought = sought.map(|label| label.id.clone()).collect();
         let candidates = record::flag_candidates(judged);
         let (counts, sequence) = self
             .ledger()

@@ -167,17 +167,16 @@ impl Judge<'_> {
     /// The candidates that reach their threshold and are looked for, with the findings by rule.
     fn findings(&self, passages: &[Passage], scored: &[ScoredPassage]) -> Vec<Finding> {
         let spec = &self.pipeline.spec.finding;
-        let wanted = |label: &String| (spec.labels.is_empty() || spec.labels.contains(label)) && !spec.exclude.contains(label);
         let threshold = |label: &str| {
             let standing = self.classifier.standing(label).map(|standing| standing.threshold);
             spec.thresholds.get(label).copied().or(standing).unwrap_or(1.0)
         };
-        let by_model = scored.iter().flat_map(|scored| &scored.candidates).filter(|finding| wanted(&finding.label));
+        let by_model = scored.iter().flat_map(|scored| &scored.candidates).filter(|finding| spec.seeks(&finding.label));
         let by_model = by_model.filter_map(|finding| {
             let threshold = threshold(&finding.label);
             (finding.score >= threshold).then(|| Finding { threshold, ..finding.clone() })
         });
-        let by_rule = passages.iter().flat_map(rules::findings).filter(|finding| wanted(&finding.label));
+        let by_rule = passages.iter().flat_map(rules::findings).filter(|finding| spec.seeks(&finding.label));
         let mut findings: Vec<Finding> = by_model.chain(by_rule).collect();
         findings.sort_by(|a, b| a.passage.cmp(&b.passage).then_with(|| a.label.cmp(&b.label)));
         findings

@@ -60,6 +60,7 @@ pub(super) fn document_record(
         language: main_language(&judged.passages),
         pages: page_tally(&judged.document),
         warnings: warnings(judged, declared),
+        labels_sought: Vec::new(),
         keys: judged.keys.clone(),
         in_review: 0,
         sentences: sentences.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
