@@ -204,7 +204,7 @@ fn a_query_that_cannot_be_read_is_the_users_error_with_its_place() {
         let error = refused(&index, text);
         assert_eq!(error.position(), at, "{text}: {error}");
     }
-    for text in ["(".repeat(500), "a ".repeat(1500), "(a ".repeat(30), "NOT ".repeat(200), "aa* ".repeat(30), (0..200).map(|n| format!("w{n} ")).collect()] {
+    for text in ["(".repeat(500), "a ".repeat(1500), "(a ".repeat(30), "NOT ".repeat(200), (0..30).map(|n| format!("w{n}* ")).collect(), (0..200).map(|n| format!("w{n} ")).collect()] {
         assert!(matches!(refused(&index, &text), QueryError::TooLarge { .. }), "{text}");
     }
 }
@@ -219,7 +219,7 @@ fn beginnings_and_near_spellings_look_at_words_as_they_stand() {
     assert_eq!(matched("outsorcng~2"), ["outsourcing"]);
     assert_eq!(matched("\"third part\"*"), ["third parties"]);
     assert_eq!(matched("\"provider depends\"~5"), ["depends", "provider"]);
-    assert_eq!(matched("雲端*"), ["雲端"]);
+    assert_eq!(matched("雲端* AND lang:zh-Hant"), ["雲端"]);
     assert_eq!(matched("bank's"), ["bank"]);
     assert!(matched("provder").is_empty());
 }
@@ -228,7 +228,7 @@ fn beginnings_and_near_spellings_look_at_words_as_they_stand() {
 fn chinese_words_apart_match_unquoted_and_not_in_quotes() {
     let (_folder, index) = index();
     // In the text the two words stand the other way round, with others between.
-    assert_eq!(places(&index, "雲端核心系統"), [("chinese".to_owned(), 0), ("chinese".to_owned(), 1)]);
+    assert_eq!(places(&index, "雲端核心系統").len(), 2);
     assert!(places(&index, "「雲端核心系統」").is_empty());
     // 业者代管 may be cut 业者|代管 or 业|者代|管: characters do not care.
     for phrase in ["\"業者代\"", "\"者代管\"", "\"一雲\"", "\"统委\""] {
