@@ -329,10 +329,22 @@ fn read_source_file(path: &Path) -> Result<SourceFile> {
     if bytes.starts_with(PDF_MAGIC) {
         return read_pdf(path, &bytes);
     }
-    let text = text_of(path, bytes)?;
+    let text = unwrapped(&text_of(path, bytes)?);
     let sentences = sentences(&text, identify(&text));
     let pages = pages_of(&text, &sentences);
     Ok(SourceFile { text, sentences, pages, complete: true })
+}
+
+/// Text whose lines were broken for their length alone, as mail and editors do: a line that starts in lower case goes on from the
+/// line before. A space stands for the line end, so offsets hold.
+fn unwrapped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        let goes_on = c == '\n' && !out.ends_with('\n') && characters.peek().is_some_and(|next| next.is_lowercase());
+        out.push(if goes_on { ' ' } else { c });
+    }
+    out
 }
 
 /// The sentences of a PDF with their pages, hidden text left out. Unread pages make the source incomplete.
