@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::executor::Artefacts;
+use super::artefacts::Artefacts;
 use super::repair::CheckedSummary;
 use super::report::SentenceCounts;
 use super::view::{

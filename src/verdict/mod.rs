@@ -15,6 +15,7 @@ mod features;
 mod figures;
 mod fusion;
 mod lexicon;
+mod negations;
 mod table;
 mod tokens;
 mod weights;
