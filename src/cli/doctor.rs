@@ -7,6 +7,7 @@ use super::Exit;
 use crate::config::Config;
 use crate::error::Result;
 use crate::ledger::{Access, Ledger, LedgerError};
+use crate::model::arithmetic::Arithmetic;
 use crate::model::encoder::{self, Encoder};
 use crate::model::registry::Registry;
 use crate::pipeline::Models;
@@ -51,7 +52,7 @@ fn checks(config: &Config) -> Vec<Check> {
         "program",
         Ok(format!("scrutineer {} on {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH)),
     );
-    add("kernels", Ok(scrutineer_kernels::profile().name().to_owned()));
+    add("kernels", Arithmetic::from_environment().map(|it| it.name().to_owned()).map_err(|error| chain(&error)));
     let taxonomy = shipped_taxonomy(config);
     add(
         "taxonomy",

@@ -1,27 +1,38 @@
 //! Texts -> states: the encoder as the product runs it.
 //!
-//! Each text is evaluated by itself, on the calling thread and without padding, so a passage's result has the same bits
+//! Texts are packed one after another, without padding, and evaluated on the calling thread; a passage's result has the same bits
 //! whatever it is evaluated beside. Callers that have cores to spare call from several threads: the weights are shared.
 
 use candle_core::{Device, Tensor};
-use scrutineer_kernels::{self as kernels, Matrix, MatrixMut, multiply};
 
 use super::ModelError;
+use super::arithmetic::Arithmetic;
 use super::input::Role;
+use super::packed::PackedBert;
+use super::reference::Reference;
 use super::registry::Registry;
 use super::tokenizer::{Tokenizer, Tokens};
-use super::weights::{BertWeights, Layer, Linear};
+use super::weights::BertWeights;
 use crate::digest::Digest;
 use crate::language::Span;
 
 /// The shipped encoder's name in the registry.
 pub const DEFAULT: &str = "e5-small-enzh";
 
+/// Tokens that are evaluated together: enough that reading the weights costs little, few enough that the states stay in the cache.
+const PACK: usize = 512;
+
 /// A bilingual text encoder.
 pub struct Encoder {
     weights: BertWeights,
+    runtime: Runtime,
     tokenizer: Tokenizer,
     digest: Digest,
+}
+
+enum Runtime {
+    Packed(PackedBert),
+    Reference(Reference),
 }
 
 /// A text as the encoder sees it.
@@ -48,15 +59,28 @@ impl Encoded {
 }
 
 impl Encoder {
-    /// Loads a model of the registry; its files' digests are checked.
+    /// Loads a model of the registry; its files' digests are checked. It is evaluated by the fastest kernels, unless the
+    /// environment names an [`Arithmetic`].
     ///
     /// # Errors
     /// What [`Registry::load`] and the files' contents give.
     pub fn load(registry: &Registry, name: &str) -> Result<Self, ModelError> {
+        Self::load_with(registry, name, Arithmetic::from_environment()?)
+    }
+
+    /// As [`Encoder::load`], evaluated in the arithmetic given.
+    ///
+    /// # Errors
+    /// What [`Registry::load`] and the files' contents give.
+    pub fn load_with(registry: &Registry, name: &str, arithmetic: Arithmetic) -> Result<Self, ModelError> {
         let mut files = registry.load(name)?;
         let tokenizer = Tokenizer::load(&mut files)?;
         let weights = BertWeights::load(&mut files)?;
-        Ok(Self { weights, tokenizer, digest: files.digest() })
+        let runtime = match arithmetic {
+            Arithmetic::Kernels(profile) => Runtime::Packed(PackedBert::new(&weights, profile)),
+            Arithmetic::Reference => Runtime::Reference(Reference::new(&weights)?),
+        };
+        Ok(Self { weights, runtime, tokenizer, digest: files.digest() })
     }
 
     /// The digest over the model's files.
@@ -69,9 +93,17 @@ impl Encoder {
         self.weights.config.hidden_size
     }
 
-    /// The arithmetic that runs on this processor, as run records name it.
+    /// The arithmetic that evaluates the model, as run records name it.
     pub fn profile(&self) -> &'static str {
-        kernels::profile().name()
+        self.arithmetic().name()
+    }
+
+    /// The arithmetic that evaluates the model.
+    pub fn arithmetic(&self) -> Arithmetic {
+        match &self.runtime {
+            Runtime::Packed(packed) => Arithmetic::Kernels(packed.profile()),
+            Runtime::Reference(_) => Arithmetic::Reference,
+        }
     }
 
     /// The number of tokens of a text, without prefix and special tokens.
@@ -84,7 +116,7 @@ impl Encoder {
     /// # Errors
     /// What the tokenizer says.
     pub fn encode(&self, texts: &[&str]) -> Result<Vec<Encoded>, ModelError> {
-        texts.iter().map(|text| Ok(self.evaluate(self.tokens(Role::Passage, text)?))).collect()
+        self.evaluate(Role::Passage, texts)
     }
 
     /// The embedding of each text in a role: the mean state at unit length.
@@ -92,31 +124,60 @@ impl Encoder {
     /// # Errors
     /// What the tokenizer says.
     pub fn embed(&self, role: Role, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
-        texts.iter().map(|text| Ok(unit(self.evaluate(self.tokens(role, text)?).pooled))).collect()
-    }
-
-    pub(super) fn tokens(&self, role: Role, text: &str) -> Result<Tokens, ModelError> {
-        self.tokenizer.tokens(role, text, self.weights.config.max_position_embeddings)
-    }
-
-    pub(super) fn weights(&self) -> &BertWeights {
-        &self.weights
-    }
-
-    fn evaluate(&self, tokens: Tokens) -> Encoded {
-        let width = self.width();
-        let mut states = self.weights.embedded(&tokens.ids);
-        let mut scratch = Scratch::default();
-        for layer in &self.weights.layers {
-            self.weights.apply(layer, &mut states, &mut scratch);
+        // Pack by pack, so that the states of a long list need not be held together.
+        let mut embeddings = Vec::with_capacity(texts.len());
+        for texts in texts.chunks(64) {
+            embeddings.extend(self.evaluate(role, texts)?.into_iter().map(|encoded| unit(encoded.pooled)));
         }
-        let mut pooled = vec![0.0; width];
-        for state in states.chunks_exact(width) {
+        Ok(embeddings)
+    }
+
+    fn evaluate(&self, role: Role, texts: &[&str]) -> Result<Vec<Encoded>, ModelError> {
+        let most = self.weights.config.max_position_embeddings;
+        let tokens: Vec<Tokens> = texts.iter().map(|text| self.tokenizer.tokens(role, text, most)).collect::<Result<_, _>>()?;
+        let mut encoded = Vec::with_capacity(texts.len());
+        let mut rest = tokens.into_iter().peekable();
+        while rest.peek().is_some() {
+            let mut pack: Vec<Tokens> = Vec::new();
+            let mut count = 0;
+            while let Some(next) = rest.next_if(|next| pack.is_empty() || count + next.ids.len() <= PACK) {
+                count += next.ids.len();
+                pack.push(next);
+            }
+            let ids: Vec<&[u32]> = pack.iter().map(|tokens| tokens.ids.as_slice()).collect();
+            let states = self.states(&ids)?;
+            let mut states = states.as_slice();
+            for tokens in pack {
+                let (own, others) = states.split_at(tokens.ids.len() * self.width());
+                states = others;
+                encoded.push(self.encoded(tokens, own));
+            }
+        }
+        Ok(encoded)
+    }
+
+    /// The states of sequences, one after the other.
+    fn states(&self, sequences: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
+        match &self.runtime {
+            Runtime::Packed(packed) => Ok(packed.states(&self.weights, sequences)),
+            Runtime::Reference(reference) => {
+                let mut states = Vec::new();
+                for ids in sequences {
+                    states.extend(reference.states(&self.weights, ids)?.flatten_all()?.to_vec1::<f32>()?);
+                }
+                Ok(states)
+            }
+        }
+    }
+
+    fn encoded(&self, tokens: Tokens, states: &[f32]) -> Encoded {
+        let mut pooled = vec![0.0; self.width()];
+        for state in states.chunks_exact(self.width()) {
             pooled.iter_mut().zip(state).for_each(|(sum, value)| *sum += value);
         }
         let count = tokens.ids.len() as f32;
         pooled.iter_mut().for_each(|sum| *sum /= count);
-        Encoded { tokens: tokens.spans, states, pooled, truncated: tokens.truncated }
+        Encoded { tokens: tokens.spans, states: states.to_vec(), pooled, truncated: tokens.truncated }
     }
 }
 
@@ -125,72 +186,6 @@ fn unit(mut vector: Vec<f32>) -> Vec<f32> {
     let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     vector.iter_mut().for_each(|value| *value /= norm);
     vector
-}
-
-/// Buffers that layers share.
-#[derive(Default)]
-struct Scratch {
-    qkv: Vec<f32>,
-    scores: Vec<f32>,
-    context: Vec<f32>,
-    projected: Vec<f32>,
-    inner: Vec<f32>,
-}
-
-impl BertWeights {
-    /// The embeddings of tokens with their positions, normalised: [tokens, width].
-    pub(super) fn embedded(&self, ids: &[u32]) -> Vec<f32> {
-        let width = self.config.hidden_size;
-        let mut states = vec![0.0; ids.len() * width];
-        for ((state, &id), position) in states.chunks_exact_mut(width).zip(ids).zip(self.positions.chunks_exact(width)) {
-            self.tokens.add(id, state);
-            state.iter_mut().zip(position).for_each(|(state, position)| *state += position);
-        }
-        let nothing = vec![0.0; states.len()];
-        let no_bias = vec![0.0; width];
-        kernels::layer_norm(&mut states, &nothing, &no_bias, &self.norm.weight, &self.norm.bias, self.epsilon());
-        states
-    }
-
-    fn epsilon(&self) -> f32 {
-        self.config.layer_norm_eps as f32
-    }
-
-    fn apply(&self, layer: &Layer, states: &mut [f32], scratch: &mut Scratch) {
-        let (width, heads) = (self.config.hidden_size, self.config.num_attention_heads);
-        let head = width / heads;
-        let tokens = states.len() / width;
-        linear(states, &layer.qkv, width, &mut scratch.qkv);
-        for row in scratch.qkv.chunks_exact_mut(3 * width) {
-            row.iter_mut().zip(&layer.qkv.bias).for_each(|(value, bias)| *value += bias);
-        }
-        scratch.scores.resize(tokens * tokens, 0.0);
-        scratch.context.resize(tokens * width, 0.0);
-        for start in (0..width).step_by(head) {
-            let part = |offset: usize| Matrix::new(&scratch.qkv[offset + start..], tokens, head, 3 * width);
-            let (query, key, value) = (part(0), part(width), part(2 * width));
-            multiply(MatrixMut::new(&mut scratch.scores, tokens, tokens, tokens), query, key.transposed(), false);
-            kernels::softmax_rows(&mut scratch.scores, tokens, 1.0 / (head as f32).sqrt());
-            let scores = Matrix::new(&scratch.scores, tokens, tokens, tokens);
-            multiply(MatrixMut::new(&mut scratch.context[start..], tokens, head, width), scores, value, false);
-        }
-        linear(&scratch.context, &layer.attention_out, width, &mut scratch.projected);
-        let norm = &layer.attention_norm;
-        kernels::layer_norm(states, &scratch.projected, &layer.attention_out.bias, &norm.weight, &norm.bias, self.epsilon());
-        linear(states, &layer.up, width, &mut scratch.inner);
-        kernels::gelu(&mut scratch.inner, &layer.up.bias);
-        linear(&scratch.inner, &layer.down, self.config.intermediate_size, &mut scratch.projected);
-        let norm = &layer.norm;
-        kernels::layer_norm(states, &scratch.projected, &layer.down.bias, &norm.weight, &norm.bias, self.epsilon());
-    }
-}
-
-/// `out = input * weightᵀ`, without the bias: [rows, out].
-fn linear(input: &[f32], linear: &Linear, width: usize, out: &mut Vec<f32>) {
-    let (rows, outputs) = (input.len() / width, linear.bias.len());
-    out.resize(rows * outputs, 0.0);
-    let weight = Matrix::new(&linear.weight, outputs, width, width);
-    multiply(MatrixMut::new(out, rows, outputs, outputs), Matrix::new(input, rows, width, width), weight.transposed(), false);
 }
 
 #[cfg(test)]

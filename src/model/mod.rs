@@ -2,8 +2,10 @@
 //!
 //! No model runs that the registry does not describe, and none whose files do not have the digests that it gives.
 
+pub mod arithmetic;
 pub mod encoder;
 pub mod input;
+mod packed;
 pub mod reference;
 pub mod registry;
 pub mod tokenizer;
@@ -62,6 +64,14 @@ pub enum ModelError {
         model: String,
         /// What is missing or wrong.
         detail: String,
+    },
+    /// The arithmetic that was asked for cannot run here.
+    #[error("`{name}` is no arithmetic that this processor can run; SCRUTINEER_KERNELS may name {available} or reference")]
+    Arithmetic {
+        /// The name.
+        name: String,
+        /// What can run, besides the reference.
+        available: String,
     },
     /// Candle refused an operation.
     #[error("the model could not be evaluated")]

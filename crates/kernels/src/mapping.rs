@@ -23,6 +23,13 @@ impl Mapping {
         // SAFETY: the mapping is private and read-only; by the invariant above nobody changes the bytes under it.
         unsafe { memmap2::Mmap::map(&file) }.map(Self)
     }
+
+    /// The bytes as signed numbers: int8 weights.
+    pub fn signed(&self) -> &[i8] {
+        let bytes: &[u8] = self;
+        // SAFETY: i8 has the size, the alignment and as many values as u8; the borrow is the same.
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<i8>(), bytes.len()) }
+    }
 }
 
 impl Deref for Mapping {

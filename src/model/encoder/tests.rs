@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::model::reference;
+use scrutineer_kernels::Profile;
 
 fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
@@ -22,25 +22,72 @@ const TEXTS: [&str; 6] = [
     "備抵呆帳覆蓋率為 150%，較上年度減少 25 個基點（Basel III）。",
 ];
 
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    product(a, b) / (product(a, a) * product(b, b)).sqrt()
+}
+
+fn with(arithmetic: Arithmetic) -> Encoder {
+    Encoder::load_with(&Registry::open(&shipped()).unwrap(), DEFAULT, arithmetic).unwrap()
+}
+
 #[test]
-fn the_fast_encoder_says_what_candle_says() {
-    let encoder = encoder();
-    for text in TEXTS {
-        let fast = encoder.encode(&[text]).unwrap().remove(0);
-        let slow: Vec<f32> = reference::states(&encoder, Role::Passage, text).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-        assert_eq!(fast.states.len(), slow.len());
-        let largest = fast.states.iter().zip(&slow).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(largest < 2e-3, "{text}: differs by {largest}");
+fn the_kernels_say_what_candle_says_in_f32() {
+    let (fast, reference) = (encoder().encode(&TEXTS).unwrap(), with(Arithmetic::Reference).encode(&TEXTS).unwrap());
+    for ((text, fast), reference) in TEXTS.iter().zip(fast).zip(reference) {
+        assert_eq!(fast.tokens, reference.tokens);
+        let pooled = cosine(&fast.pooled, &reference.pooled);
+        assert!(pooled > 0.998, "{text}: cosine {pooled}");
+        for (fast, reference) in fast.states.chunks_exact(384).zip(reference.states.chunks_exact(384)) {
+            assert!(cosine(fast, reference) > 0.99, "{text}");
+        }
     }
+}
+
+#[test]
+fn every_form_of_the_kernels_gives_the_same_bits() {
+    // The portable form is slow: a short text will do, since the kernels' own tests cover the sizes.
+    let texts = ["Cloud outage risk.", "雲端中斷風險"];
+    let expected = encoder().encode(&texts).unwrap();
+    for profile in Profile::available() {
+        assert_eq!(with(Arithmetic::Kernels(profile)).encode(&texts).unwrap(), expected, "{}", profile.name());
+    }
+}
+
+#[test]
+fn an_arithmetic_is_named_or_refused() {
+    assert_eq!(Arithmetic::named("reference").unwrap(), Arithmetic::Reference);
+    assert_eq!(Arithmetic::named("portable").unwrap(), Arithmetic::Kernels(Profile::portable()));
+    assert_eq!(Arithmetic::named("").unwrap(), Arithmetic::fastest());
+    assert_eq!(Arithmetic::named(Arithmetic::fastest().name()).unwrap(), Arithmetic::fastest());
+    let refused = Arithmetic::named("quantum").unwrap_err().to_string();
+    assert!(refused.contains("quantum") && refused.contains("portable"), "{refused}");
 }
 
 #[test]
 fn neighbours_do_not_change_a_bit() {
     let encoder = encoder();
     let together = encoder.encode(&TEXTS).unwrap();
-    for (text, expected) in TEXTS.iter().zip(together) {
-        assert_eq!(encoder.encode(&[text]).unwrap().remove(0), expected);
+    for (text, expected) in TEXTS.iter().zip(&together) {
+        assert_eq!(&encoder.encode(&[text]).unwrap().remove(0), expected);
     }
+    // More texts than one pack holds, in another order.
+    let many: Vec<&str> = TEXTS.iter().rev().copied().cycle().take(60).collect();
+    for (text, encoded) in many.iter().zip(encoder.encode(&many).unwrap()) {
+        let at = TEXTS.iter().position(|known| known == text).unwrap();
+        assert_eq!(encoded, together[at]);
+    }
+}
+
+#[test]
+fn an_encoder_is_shared_by_threads() {
+    let encoder = encoder();
+    let expected = encoder.encode(&TEXTS).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(encoder.encode(&TEXTS).unwrap(), expected));
+        }
+    });
 }
 
 #[test]
@@ -68,7 +115,6 @@ fn what_means_the_same_lies_near_in_both_languages() {
     let encoder = encoder();
     let texts = ["銀行的雲端服務供應商集中風險", "the bank depends on one cloud provider", "the weather was fine at the seaside"];
     let vectors = encoder.embed(Role::Passage, &texts).unwrap();
-    let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     assert!(cosine(&vectors[0], &vectors[1]) > cosine(&vectors[0], &vectors[2]));
 }
 

@@ -1,0 +1,66 @@
+//! Where the time of a layer goes, in every form of the kernels that runs here.
+
+use std::time::Instant;
+
+use scrutineer_kernels::{Activation, AttentionScratch, Heads, PackedLinear, Profile, Quantised, attention, layer_norm};
+
+/// What each part of a layer of the shipped encoder's shape costs for 512 tokens in sequences of 128, in milliseconds.
+fn main() {
+    const TOKENS: usize = 512;
+    println!(
+        "{:14} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "ms", "qkv", "attention", "out", "up+gelu", "down", "quantise", "norm"
+    );
+    for profile in Profile::available() {
+        let layer = |outputs: usize, inputs: usize| {
+            let weights: Vec<i8> = (0..outputs * inputs).map(|at| (at * 31 % 255) as u8 as i8).collect();
+            PackedLinear::new(inputs, weights.chunks_exact(inputs).map(|row| (row, 0.01)), &vec![0.1; outputs])
+        };
+        let values = |width: usize| -> Vec<f32> { (0..TOKENS * width).map(|at| (at % 97) as f32 * 0.02 - 1.0).collect() };
+        let (narrow, wide) = (values(384), values(1536));
+        let mut quantised = Quantised::default();
+        let mut row = Vec::new();
+        for (outputs, inputs, activation) in [
+            (1152, 384, Activation::Identity),
+            (384, 384, Activation::Identity),
+            (1536, 384, Activation::Gelu),
+            (384, 1536, Activation::Identity),
+        ] {
+            let layer = layer(outputs, inputs);
+            quantised.take(profile, if inputs == 384 { &narrow } else { &wide }, inputs);
+            let mut output = vec![0.0; TOKENS * outputs];
+            row.push(fastest(|| layer.apply(profile, &quantised, activation, &mut output)));
+        }
+        let (qkv, mut context, mut scratch) = (values(1152), values(384), AttentionScratch::default());
+        let heads = Heads { count: 12, width: 32 };
+        row.insert(1, fastest(|| attention(profile, &qkv, heads, &[128; 4], &mut scratch, &mut context)));
+        row.push(fastest(|| {
+            quantised.take(profile, &narrow, 384);
+            quantised.take(profile, &narrow, 384);
+            quantised.take(profile, &narrow, 384);
+            quantised.take(profile, &wide, 1536);
+        }));
+        let (weight, bias) = (vec![1.0; 384], vec![0.0; 384]);
+        row.push(fastest(|| {
+            layer_norm(profile, &mut context, Some(&narrow), &weight, &bias, 1e-12);
+            layer_norm(profile, &mut context, Some(&narrow), &weight, &bias, 1e-12);
+        }));
+        print!("{:14}", profile.name());
+        row.iter().for_each(|ms| print!(" {ms:>9.3}"));
+        println!(
+            "   all {:.3}, {:.1} sequences of 128 per second in 12 layers",
+            row.iter().sum::<f64>(),
+            4000.0 / 12.0 / row.iter().sum::<f64>()
+        );
+    }
+}
+
+/// The fastest of several runs, in milliseconds.
+fn fastest(mut work: impl FnMut()) -> f64 {
+    let times = (0..30).map(|_| {
+        let start = Instant::now();
+        work();
+        start.elapsed().as_secs_f64() * 1000.0
+    });
+    times.fold(f64::MAX, f64::min)
+}
