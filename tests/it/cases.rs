@@ -249,7 +249,8 @@ fn what_is_missing_is_said_with_what_to_do() {
     fill(&context.path("data"), &json!([]), &[]);
     let unconnected = context.run(&["cases", "deliver", "--data", "data"]).expect_code(2);
     assert!(unconnected.stderr.contains("case.connector"), "{}", unconnected.stderr);
-    let connectors = json!([{ "kind": "webhook", "name": "desk", "url": "https://desk.example/in", "secret_file": "/no/such/file" }]);
+    let connectors =
+        json!([{ "kind": "webhook", "name": "desk", "url": "https://desk.example/in", "secret_file": "/no/such/file" }]);
     fill(&context.path("data"), &connectors, &[("credit-risk", 0.9)]);
     let secretless = context.run(&["cases", "deliver", "--data", "data"]).expect_code(2);
     assert!(secretless.stderr.contains("/no/such/file"), "{}", secretless.stderr);
