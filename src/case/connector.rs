@@ -61,10 +61,10 @@ impl ConnectorSpec {
         }
     }
 
-    /// Where it sends to, for people.
-    pub fn destination(&self) -> String {
+    /// Where it sends to, for people. A relative spool folder lies in `data`.
+    pub fn destination(&self, data: &Path) -> String {
         match self {
-            Self::Spool(spec) => spec.folder.display().to_string(),
+            Self::Spool(spec) => data.join(&spec.folder).display().to_string(),
             Self::Webhook(spec) => spec.url.clone(),
         }
     }

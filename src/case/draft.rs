@@ -7,6 +7,7 @@ use super::event::{
     Provenance, Review, Selector, Status, Target,
 };
 use super::rules::{CaseSpec, Group};
+use crate::document::BoundingBox;
 use crate::finding::{Finding, Method};
 use crate::language::Span;
 use crate::language::offsets::CodePoints;
@@ -119,12 +120,17 @@ fn target(document: &EventDocument, flagged: &Flagged<'_>, longest: usize) -> Ta
         source: format!("urn:sha256:{}", document.sha256),
         selector: selectors(passage, span, page, longest),
         page,
-        boxes: first.map(|location| location.boxes.iter().map(|b| [b.x0, b.y0, b.x1, b.y1]).collect()).unwrap_or_default(),
+        boxes: first.map(|location| location.boxes.iter().map(corners).collect()).unwrap_or_default(),
         section: passage.heading_path.last().cloned(),
         passage: passage.ordinal,
         text_sha256: crate::digest::Digest::of(text.as_bytes()).to_string(),
         score: finding.score,
     }
+}
+
+/// A box to a hundredth of a point: finer than any printer.
+fn corners(bbox: &BoundingBox) -> [f32; 4] {
+    [bbox.x0, bbox.y0, bbox.x1, bbox.y1].map(|point| (point * 100.0).round() / 100.0)
 }
 
 /// The W3C selectors of a span: its words with their surroundings, its code points in the passage, its page.

@@ -2,99 +2,42 @@
 //!
 //! English words are stemmed; Chinese is indexed character by character with positions, so that a phrase is found whatever a
 //! segmenter would make of it, and by the words that Jieba sees in the simplified form, for ranking plain questions. Traditional
-//! and simplified characters match each other, full-width and compatibility forms too.
+//! and simplified characters match each other, full-width and compatibility forms too. docs/query-language.md is the user's view.
+//!
+//! An index holds nothing that the artefacts do not: one of another [`VERSION`] is built anew beside the old one ([`Rebuild`]).
 
+mod anchoring;
+mod facets;
+mod highlight;
+mod indexed;
 mod query;
+mod rebuild;
 mod schema;
 mod searcher;
+mod similar;
 mod snippet;
+mod statistics;
 mod tokenizer;
+mod variants;
+mod vectors;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use crate::digest::Digest;
-use crate::language::Span;
-
-pub use query::{Query, QueryError};
-pub use searcher::{Hit, Hits, PageHit, Searcher};
+pub use facets::{Count, Facets};
+pub use indexed::{IndexedDocument, IndexedPassage, PageStart};
+pub use query::{Filters, Query, QueryError};
+pub use rebuild::Rebuild;
+pub use searcher::{Hit, Hits, PageHit, Place, Searcher};
 pub use writer::Writer;
 
 /// Raised whenever the schema or a tokenizer changes: an index of another version is built anew from the artefacts.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// An index in a folder.
 pub struct Index {
     inner: tantivy::Index,
     fields: schema::Fields,
-}
-
-/// A document as it is indexed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IndexedDocument {
-    /// SHA-256 of the file.
-    pub digest: Digest,
-    /// The file name without its ending.
-    pub stem: String,
-    /// The title.
-    pub title: Option<String>,
-    /// The type of document.
-    pub document_type: Option<String>,
-    /// The institution.
-    pub institution: Option<String>,
-    /// The period.
-    pub period: Option<String>,
-    /// Its passages.
-    pub passages: Vec<IndexedPassage>,
-}
-
-/// A passage as it is indexed, and as a hit gives it back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct IndexedPassage {
-    /// The place in the document, from 0.
-    pub ordinal: u32,
-    /// `text`, `table` or `hidden`.
-    pub kind: String,
-    /// BCP 47 tag.
-    pub language: String,
-    /// The headings above it.
-    pub heading_path: Vec<String>,
-    /// The text.
-    pub text: String,
-    /// Where pages begin: the first byte of the text on each page, with the page from 1 and its printed label.
-    pub pages: Vec<PageStart>,
-    /// The labels it carries with their scores.
-    pub labels: Vec<(String, f32)>,
-    /// The check results of the summary's sentences that rest on it.
-    pub verdicts: Vec<String>,
-    /// Its embedding at unit length, as 8-bit numbers and their scale.
-    pub vector: Option<(f32, Vec<i8>)>,
-}
-
-/// Where a passage's text enters a page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PageStart {
-    /// The first byte of the text on the page.
-    pub byte: u32,
-    /// The file page, from 1.
-    pub page: u32,
-    /// The printed label, where it differs.
-    pub label: Option<String>,
-}
-
-impl IndexedPassage {
-    /// The page that a byte of the text stands on.
-    pub fn page_at(&self, byte: u32) -> Option<&PageStart> {
-        self.pages.iter().rev().find(|start| start.byte <= byte).or_else(|| self.pages.first())
-    }
-
-    /// The pages that a span touches.
-    pub fn pages_of(&self, span: Span) -> impl Iterator<Item = &PageStart> {
-        let first = self.page_at(span.start).map_or(0, |start| start.byte);
-        self.pages.iter().filter(move |start| start.byte >= first && start.byte < span.end.max(first + 1))
-    }
 }
 
 /// Why the index cannot do something.
@@ -111,6 +54,9 @@ pub enum IndexError {
         /// Its version.
         found: String,
     },
+    /// The query cannot be run.
+    #[error(transparent)]
+    Query(#[from] QueryError),
     /// Tantivy refused.
     #[error("the index failed")]
     Tantivy(#[from] tantivy::TantivyError),
@@ -134,8 +80,9 @@ impl Index {
     /// Opens an index to search in it.
     ///
     /// # Errors
-    /// None there, or of another version.
+    /// None there, or of another version: then it must be built anew.
     pub fn open(folder: &Path) -> Result<Self, IndexError> {
+        rebuild::recover(folder)?;
         match std::fs::read_to_string(folder.join(VERSION_FILE)) {
             Ok(found) if found.trim() == VERSION.to_string() => {}
             Ok(found) => return Err(IndexError::OtherVersion { folder: folder.to_owned(), found: found.trim().to_owned() }),

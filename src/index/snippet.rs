@@ -1,37 +1,11 @@
-//! Where a query's words stand in a passage, and the part of it worth showing.
+//! The part of a passage worth showing.
 
-use super::query::Sequence;
-use super::tokenizer::{phrases, terms};
 use crate::language::Span;
 
 /// Characters of a snippet.
 const LENGTH: usize = 260;
-
-/// The bytes of `text` that a query asked for, in order and apart.
-pub(super) fn matches(text: &str, sequences: &[Sequence]) -> Vec<Span> {
-    let tokens = terms(&mut phrases(), text);
-    let mut found: Vec<Span> = Vec::new();
-    for sequence in sequences.iter().filter(|sequence| !sequence.terms.is_empty()) {
-        for window in tokens.windows(sequence.terms.len()) {
-            let last = sequence.terms.len() - 1;
-            let fits = window.iter().zip(&sequence.terms).enumerate().all(|(at, ((token, _), wanted))| {
-                token == wanted || (at == last && sequence.prefix && token.starts_with(wanted.as_str()))
-            });
-            if fits {
-                found.push(Span { start: window[0].1.start, end: window[last].1.end });
-            }
-        }
-    }
-    found.sort_unstable();
-    let mut apart: Vec<Span> = Vec::new();
-    for span in found {
-        match apart.last_mut() {
-            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
-            _ => apart.push(span),
-        }
-    }
-    apart
-}
+/// Characters within which a cut may move to a space.
+const NEAR: usize = 24;
 
 /// The part of `text` to show: around the place with the most matches, cut between words, with the matches in it.
 pub(super) fn window(text: &str, matches: &[Span]) -> Span {
@@ -51,16 +25,41 @@ pub(super) fn window(text: &str, matches: &[Span]) -> Span {
     let (mut start, mut end) = (characters[best], characters[(best + LENGTH).min(characters.len() - 1)]);
     // Cut between words where there is a space near.
     if start > 0
-        && let Some(space) = text[start..].char_indices().take(24).find(|(_, c)| c.is_whitespace())
-        && matches.iter().all(|span| span.start as usize >= start + space.0 || (span.end as usize) <= start)
+        && let Some((space, _)) = text[start..].char_indices().take(NEAR).find(|(_, c)| c.is_whitespace())
+        && matches.iter().all(|span| span.start as usize >= start + space || (span.end as usize) <= start)
     {
-        start += space.0;
+        start += space;
     }
     if end < text.len()
         && let Some(space) = text[start..end].rfind(char::is_whitespace)
-        && end - (start + space) < 24
+        && end - (start + space) < NEAR
     {
         end = start + space;
     }
     Span::new(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_place_with_the_most_matches_is_shown() {
+        let text = format!("{} cloud {} cloud cloud {}", "bank ".repeat(80), "雲端".repeat(200), "loan ".repeat(100));
+        let matches: Vec<Span> = text.match_indices("cloud").map(|(at, word)| Span::new(at..at + word.len())).collect();
+        let shown = window(&text, &matches).of(&text);
+        assert_eq!(shown.matches("cloud").count(), 2);
+        assert!(shown.chars().count() <= LENGTH);
+    }
+
+    proptest! {
+        #[test]
+        fn any_window_can_be_cut(text in "\\PC{0,400}|[雲 a]{250,600}", at in 0_usize..600) {
+            let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            let matches: Vec<Span> = starts.get(at).map(|start| Span::new(*start..text.len())).into_iter().collect();
+            prop_assert!(text.get(window(&text, &matches).range()).is_some());
+        }
+    }
 }

@@ -1,50 +1,101 @@
 //! Text -> terms, with the bytes of the original that each stands for.
 //!
-//! Both tokenizers read text folded (NFKC, lower case) and in simplified characters, one character for one, so that offsets into
-//! the original hold. `phrases` gives English words, stemmed, and single Han characters, each at its own position. `words` gives
-//! English words and what Jieba's search mode sees in each run of Han characters.
+//! All three tokenizers read text folded (NFKC, lower case, radicals as characters) and in simplified characters, one character
+//! for one, so that offsets into the original hold.
+//!
+//! - `phrases`: words stemmed, Han characters one by one, each at its own position. A Chinese phrase is a run of characters, so
+//!   that it is found wherever it stands, whatever a segmenter would make of its surroundings.
+//! - `words`: words stemmed, and what Jieba's search mode sees in each run of Han characters: for ranking.
+//! - `forms`: words as they stand: for beginnings and near spellings, which stems would hide.
 
 use tantivy::tokenizer::{Language, Stemmer, TextAnalyzer, Token, TokenStream, Tokenizer};
 use tantivy_jieba::JiebaTokenizer;
 
+use super::variants;
 use crate::language::Span;
 use crate::language::normalise::fold_with_offsets;
-use crate::language::script::{is_han, simplified};
+use crate::language::script::is_han;
 
-/// The name of the tokenizer with positions.
+/// The name of the tokenizer with a position for each word and character.
 pub(super) const PHRASES: &str = "scrutineer_phrases";
 /// The name of the tokenizer with Chinese words.
 pub(super) const WORDS: &str = "scrutineer_words";
+/// The name of the tokenizer without stems.
+pub(super) const FORMS: &str = "scrutineer_forms";
 
-/// Makes both tokenizers known to an index.
+/// Makes the tokenizers known to an index.
 pub(super) fn register(index: &tantivy::Index) {
-    index.tokenizers().register(PHRASES, phrases());
-    index.tokenizers().register(WORDS, words());
+    index.tokenizers().register(PHRASES, stemmed(Han::Characters));
+    index.tokenizers().register(WORDS, stemmed(Han::Words));
+    index.tokenizers().register(FORMS, TextAnalyzer::builder(Bilingual { han: Han::Dropped }).build());
 }
 
-/// The tokenizer with positions.
-pub(super) fn phrases() -> TextAnalyzer {
-    TextAnalyzer::builder(Bilingual { jieba: None }).filter(Stemmer::new(Language::English)).build()
+/// A term of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    /// As `phrases` and `words` index it.
+    pub(super) term: String,
+    /// As `forms` indexes it.
+    pub(super) form: String,
+    /// Its bytes in the text.
+    pub(super) span: Span,
 }
 
-/// The tokenizer with Chinese words.
-pub(super) fn words() -> TextAnalyzer {
-    TextAnalyzer::builder(Bilingual { jieba: Some(JiebaTokenizer::new()) }).filter(Stemmer::new(Language::English)).build()
-}
-
-/// The terms of a text by an analyzer, with their bytes in it.
-pub(super) fn terms(analyzer: &mut TextAnalyzer, text: &str) -> Vec<(String, Span)> {
-    let mut terms = Vec::new();
-    let mut stream = analyzer.token_stream(text);
-    while let Some(token) = stream.next() {
-        terms.push((token.text.clone(), Span::new(token.offset_from..token.offset_to)));
+impl Word {
+    /// Whether it is Chinese.
+    pub(super) fn is_han(&self) -> bool {
+        self.form.chars().next().is_some_and(is_han)
     }
-    terms
+}
+
+/// The words and single Han characters of a text: what the field `text` holds.
+pub(super) fn phrase_words(text: &str) -> Vec<Word> {
+    words_of(text, Han::Characters)
+}
+
+/// The words of a text, Chinese ones as Jieba's search mode sees them: what the field `page_text` holds.
+pub(super) fn search_words(text: &str) -> Vec<Word> {
+    words_of(text, Han::Words)
+}
+
+/// The words that Jieba sees in a text without those inside longer ones, as their texts.
+pub(super) fn segments(text: &str) -> Vec<String> {
+    words_of(text, Han::Segments).into_iter().map(|word| word.span.of(text).to_owned()).collect()
+}
+
+fn words_of(text: &str, han: Han) -> Vec<Word> {
+    let tokens = Bilingual { han }.tokens(text);
+    let mut stems = stemmed(han);
+    let mut stems = stems.token_stream(text);
+    let mut words = Vec::with_capacity(tokens.len());
+    // The stemmer changes the text of tokens and nothing else: both streams go in step.
+    for token in tokens {
+        let Some(stem) = stems.next() else { break };
+        words.push(Word { term: stem.text.clone(), form: token.text, span: Span::new(token.offset_from..token.offset_to) });
+    }
+    words
+}
+
+fn stemmed(han: Han) -> TextAnalyzer {
+    TextAnalyzer::builder(Bilingual { han }).filter(Stemmer::new(Language::English)).build()
+}
+
+/// What becomes of a run of Han characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Han {
+    /// One token for each character.
+    Characters,
+    /// The words of Jieba's search mode: long words and the words within them.
+    Words,
+    /// The words of Jieba, each character in one of them.
+    Segments,
+    /// Nothing.
+    Dropped,
 }
 
 #[derive(Clone)]
 struct Bilingual {
-    jieba: Option<JiebaTokenizer>,
+    han: Han,
 }
 
 impl Tokenizer for Bilingual {
@@ -65,7 +116,7 @@ struct Run {
 }
 
 impl Bilingual {
-    fn tokens(&mut self, text: &str) -> Vec<Token> {
+    fn tokens(&self, text: &str) -> Vec<Token> {
         let folded = fold_with_offsets(text);
         let mut tokens = Vec::new();
         for run in runs(&folded.text) {
@@ -75,18 +126,20 @@ impl Bilingual {
                 let position = tokens.len();
                 tokens.push(Token { offset_from: range.start, offset_to: range.end, position, text, position_length: 1 });
             };
-            match &mut self.jieba {
-                Some(jieba) if run.han => {
+            match self.han {
+                // Separators of thousands are no part of a number: 1,200 is found as 1200.
+                _ if !run.han => push(run.text.replace(',', ""), 0, run.places.len() - 1),
+                Han::Characters => run.text.chars().enumerate().for_each(|(at, c)| push(c.to_string(), at, at)),
+                Han::Words | Han::Segments => {
                     let starts: Vec<usize> = run.text.char_indices().map(|(at, _)| at).collect();
                     let place = |byte: usize| starts.binary_search(&byte).unwrap_or_else(|after| after);
+                    let mut jieba = JiebaTokenizer::with_search_mode(self.han == Han::Words);
                     let mut words = jieba.token_stream(&run.text);
                     while let Some(word) = words.next() {
                         push(word.text.clone(), place(word.offset_from), place(word.offset_to).max(1) - 1);
                     }
                 }
-                _ if run.han => run.text.chars().enumerate().for_each(|(at, c)| push(c.to_string(), at, at)),
-                // Separators of thousands are no part of a number: 1,200 is found as 1200.
-                _ => push(run.text.replace(',', ""), 0, run.places.len() - 1),
+                Han::Dropped => {}
             }
         }
         tokens
@@ -104,12 +157,17 @@ fn runs(folded: &str) -> Vec<Run> {
         let han = is_han(c);
         let within_number = matches!(c, '.' | ',') && before.is_ascii_digit() && next.is_ascii_digit();
         if han || c.is_alphanumeric() || within_number {
+            // The s of a possessive is no word: bank's is found as bank.
+            if !open && c == 's' && before == '\'' && !next.is_alphanumeric() && runs.last().is_some_and(|run| ends_at(run, at - 1)) {
+                before = c;
+                continue;
+            }
             if !open || runs.last().is_none_or(|run| run.han != han) {
                 runs.push(Run { han, ..Run::default() });
                 open = true;
             }
             if let Some(run) = runs.last_mut() {
-                run.text.push(if han { variant(simplified(c), simplified(next)) } else { c });
+                run.text.push(c);
                 run.places.push(Span::new(at..at + c.len_utf8()));
             }
         } else {
@@ -117,12 +175,13 @@ fn runs(folded: &str) -> Vec<Run> {
         }
         before = c;
     }
+    runs.iter_mut().filter(|run| run.han).for_each(|run| run.text = variants::unified(&run.text));
     runs
 }
 
-/// One writing for words that Taiwan writes in two ways: 曝險 and 暴險 (exposure).
-fn variant(c: char, next: char) -> char {
-    if c == '曝' && next == '险' { '暴' } else { c }
+/// Whether a run of letters ends at a byte of the folded text.
+fn ends_at(run: &Run, byte: usize) -> bool {
+    !run.han && run.places.last().is_some_and(|place| place.end as usize == byte)
 }
 
 /// Tokens made at once.

@@ -39,6 +39,9 @@ pub struct DocumentRecord {
     pub pages: PageTally,
     /// What the report says about the file.
     pub warnings: Vec<String>,
+    /// The labels that were looked for.
+    #[serde(default)]
+    pub labels_sought: Vec<String>,
     /// The keys of its artefacts.
     pub keys: StageKeys,
     /// Flags that wait for review: under no rule, or above the number of cases per document.

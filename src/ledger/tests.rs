@@ -54,6 +54,7 @@ pub(super) fn record_with(ledger: &Ledger, name: &str) -> DocumentRecord {
         language: "en".to_owned(),
         pages: PageTally::default(),
         warnings: Vec::new(),
+        labels_sought: Vec::new(),
         keys: StageKeys { document: keys, passages: keys, scores: keys, findings: keys, summary: keys },
         in_review: 0,
         sentences: BTreeMap::new(),

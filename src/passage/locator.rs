@@ -1,17 +1,22 @@
 //! A span of a passage -> pages and boxes.
 
 use super::anchored::cut;
-use super::{Location, Passage};
+use super::{Anchor, Location, Passage};
 use crate::document::BoundingBox;
 use crate::language::Span;
 
 /// Where `span` of the passage's text stands: one entry per page in order, one box per line touched.
 pub fn locate(passage: &Passage, span: Span) -> Vec<Location> {
+    locate_in(&passage.text, &passage.anchors, span)
+}
+
+/// [`locate`] for a text and its anchors alone.
+pub fn locate_in(text: &str, anchors: &[Anchor], span: Span) -> Vec<Location> {
     let mut locations: Vec<Location> = Vec::new();
-    for anchor in passage.anchors.iter().filter(|anchor| anchor.span.overlap(span) > 0) {
+    for anchor in anchors.iter().filter(|anchor| anchor.span.overlap(span) > 0) {
         let start = anchor.span.start.max(span.start);
         let end = anchor.span.end.min(span.end);
-        let part = cut(anchor, &passage.text, Span { start, end });
+        let part = cut(anchor, text, Span { start, end });
         match locations.last_mut() {
             Some(location) if location.page == part.page => match location.boxes.last_mut() {
                 Some(line) if same_line(line, &part.bbox, part.vertical) => *line = union(line, &part.bbox),

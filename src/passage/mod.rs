@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::document::{BoundingBox, Document, HiddenReason};
 use crate::language::{Language, Span};
 
-pub use locator::locate;
+pub use locator::{locate, locate_in};
 
 /// Raised whenever passages can change.
 pub const VERSION: u32 = 1;

@@ -26,7 +26,7 @@ use crate::error::{Error, OrFail, Result};
 use crate::finding::taxonomy::Taxonomy;
 use crate::finding::{Classifier, Finding};
 use crate::index::{Index, Writer};
-use crate::ledger::{Access, DocumentRecord, InputRecord, Ledger, PageTally, RunRecord, RunStart};
+use crate::ledger::{Access, DocumentRecord, InputRecord, Ledger, LedgerError, PageTally, RunRecord, RunStart};
 use crate::model::ModelError;
 use crate::model::encoder::{self, Encoder};
 use crate::model::registry::Registry;
@@ -389,6 +389,8 @@ impl<'a> Recorder<'a> {
         let judge = &self.batch.judge;
         let (cases, in_review) = record::cases(judge.pipeline, self.run, &row, judged, judge.taxonomy, &uri, &time);
         row.in_review = in_review;
+        let sought = judge.taxonomy.labels().filter(|label| judge.pipeline.spec.finding.seeks(&label.id));
+        row.labels_sought = sought.map(|label| label.id.clone()).collect();
         let candidates = record::flag_candidates(judged);
         let (counts, sequence) = self
             .ledger()
@@ -575,7 +577,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn is_disk_full(error: &Error) -> bool {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = source {
-        if cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::StorageFull) {
+        let in_file = cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::StorageFull);
+        let in_ledger = cause.downcast_ref::<LedgerError>().is_some_and(|error| matches!(error, LedgerError::DiskFull { .. }));
+        if in_file || in_ledger {
             return true;
         }
         source = cause.source();

@@ -60,6 +60,7 @@ pub(super) fn document_record(
         language: main_language(&judged.passages),
         pages: page_tally(&judged.document),
         warnings: warnings(judged, declared),
+        labels_sought: Vec::new(),
         keys: judged.keys.clone(),
         in_review: 0,
         sentences: sentences.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
@@ -269,6 +270,7 @@ pub(super) fn indexed(
         heading_path: passage.heading_path.clone(),
         text: passage.text.clone(),
         pages: page_starts(passage, document),
+        anchors: passage.anchors.clone(),
         labels: labels(passage.ordinal),
         verdicts: verdicts(passage.ordinal),
         vector: scored

@@ -128,6 +128,14 @@ impl Default for SummarySpec {
     }
 }
 
+impl FindingSpec {
+    /// Whether a label is looked for.
+    pub fn seeks(&self, label: &str) -> bool {
+        let named = |labels: &[String]| labels.iter().any(|named| named == label);
+        (self.labels.is_empty() || named(&self.labels)) && !named(&self.exclude)
+    }
+}
+
 impl Pipeline {
     /// Reads and validates a pipeline file against the taxonomy it names.
     ///

@@ -48,6 +48,7 @@ pub fn fill(data: &Path, connectors: &Value, labels: &[(&str, f32)]) -> std::pat
         language: "en".to_owned(),
         pages: PageTally::default(),
         warnings: Vec::new(),
+        labels_sought: Vec::new(),
         keys: StageKeys { document: keys, passages: keys, scores: keys, findings: keys, summary: keys },
         in_review: 0,
         sentences: BTreeMap::new(),

@@ -69,7 +69,7 @@ impl Deliver {
         let name = connector.name();
         let mut delivered = Delivered {
             connector: name.to_owned(),
-            destination: connector.destination(),
+            destination: connector.destination(ledger.folder()),
             queued: 0,
             report: DeliveryReport::default(),
             error: None,
