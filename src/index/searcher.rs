@@ -157,7 +157,7 @@ impl Searcher {
             false => self.ranked(&searcher, query, &prepared, offset, limit)?,
             true => {
                 let ranked = self.ranked(&searcher, query, &prepared, 0, MOST_GROUPED.max(offset + limit))?;
-                similar::grouped(ranked).into_iter().skip(offset).take(limit).collect()
+                similar::grouped(ranked, offset + limit).into_iter().skip(offset).collect()
             }
         };
         Ok(Hits { total, facets, hits })

@@ -29,6 +29,8 @@ const MOST_WORDS: usize = 64;
 const MOST_SLOP: u32 = 50;
 /// Parts that look through the list of all words.
 const MOST_EXPANSIONS: usize = 16;
+/// Words that the last word of a phrase may be the beginning of.
+const MOST_ENDINGS: u32 = 500;
 /// Letters before the star of a beginning.
 const LEAST_BEGINNING: usize = 2;
 /// Letters of a word whose near spellings are looked for: for one wrong letter and for two.
@@ -242,7 +244,9 @@ impl Compiler<'_> {
                     (leaves::starting_with(self.fields.forms, &only.form), vec![Pattern::Beginning(only.form.clone())])
                 } else {
                     let terms = words.iter().map(|word| Term::from_field_text(self.fields.text, &word.term)).collect();
-                    (Box::new(PhrasePrefixQuery::new(terms)) as Clause, vec![Pattern::phrase(text, 0, true)])
+                    let mut phrase = PhrasePrefixQuery::new(terms);
+                    phrase.set_max_expansions(MOST_ENDINGS);
+                    (Box::new(phrase) as Clause, vec![Pattern::phrase(text, 0, true)])
                 }
             }
             Modifier::Fuzzy(distance) => {
