@@ -1,6 +1,6 @@
 //! Where events go: the definitions in a pipeline file, and what a connector promises.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,62 +11,107 @@ use super::webhook::Webhook;
 
 /// A receiver of events.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ConnectorSpec {
-    /// The name under which deliveries are kept.
-    pub name: String,
-    /// What it is.
-    #[serde(flatten)]
-    pub kind: ConnectorKind,
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ConnectorSpec {
+    /// NDJSON files with a manifest of hashes in a folder: for a hand-over across an air gap.
+    Spool(SpoolSpec),
+    /// CloudEvents over HTTP, signed by Standard Webhooks.
+    Webhook(WebhookSpec),
 }
 
-/// The kinds of receivers.
+/// A spool folder.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum ConnectorKind {
-    /// NDJSON files with a manifest of hashes in a folder: for a hand-over across an air gap.
-    Spool {
-        /// The folder; a relative one lies in the data folder.
-        folder: PathBuf,
-    },
-    /// CloudEvents over HTTP, signed by Standard Webhooks.
-    Webhook {
-        /// The one address that events go to.
-        url: String,
-        /// The file with the signing secret (`whsec_…`, one per line while keys rotate).
-        secret_file: Option<PathBuf>,
-        /// The environment variable with the signing secret.
-        secret_env: Option<String>,
-        /// A PEM file with the private CA of the receiver.
-        ca_file: Option<PathBuf>,
-        /// Seconds that one attempt may take: 15 to 30 by the standard; 20 where absent.
-        timeout_seconds: Option<u64>,
-    },
+#[serde(deny_unknown_fields)]
+pub struct SpoolSpec {
+    /// The name under which deliveries are kept.
+    pub name: String,
+    /// The folder; a relative one lies in the data folder.
+    pub folder: PathBuf,
+}
+
+/// A signed webhook. The definition says where the secret is, never what it is.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSpec {
+    /// The name under which deliveries are kept.
+    pub name: String,
+    /// The one address that events go to.
+    pub url: String,
+    /// The file with the signing secret (`whsec_…`, one per line while keys rotate); a relative one lies beside the pipeline file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<PathBuf>,
+    /// The environment variable with the signing secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_env: Option<String>,
+    /// A PEM file with the private CA of the receiver; a relative one lies beside the pipeline file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// Seconds that one attempt may take: 15 to 30 by the standard; 20 where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 120))]
+    pub timeout_seconds: Option<u64>,
 }
 
 impl ConnectorSpec {
+    /// The name under which deliveries are kept.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Spool(spec) => &spec.name,
+            Self::Webhook(spec) => &spec.name,
+        }
+    }
+
+    /// Where it sends to, for people. A relative spool folder lies in `data`.
+    pub fn destination(&self, data: &Path) -> String {
+        match self {
+            Self::Spool(spec) => data.join(&spec.folder).display().to_string(),
+            Self::Webhook(spec) => spec.url.clone(),
+        }
+    }
+
+    /// Makes paths that count from the pipeline file's folder independent of where a later command is started.
+    pub(super) fn resolve(&mut self, base: &Path) {
+        if let Self::Webhook(spec) = self {
+            for path in [&mut spec.secret_file, &mut spec.ca_file].into_iter().flatten() {
+                *path = std::path::absolute(base.join(&*path)).unwrap_or_else(|_| base.join(&*path));
+            }
+        }
+    }
+
     pub(super) fn validate(&self) -> Result<(), CaseSpecError> {
-        let fault = |message: String| Err(CaseSpecError::new(self.name.clone(), message));
-        let ConnectorKind::Webhook { url, secret_file, secret_env, .. } = &self.kind else { return Ok(()) };
-        let Ok(parsed) = reqwest::Url::parse(url) else { return fault(format!("connector `{}`: {url:?} is no URL", self.name)) };
+        let name = self.name();
+        let fault = |message: String| Err(CaseSpecError::new(name, format!("connector `{name}`: {message}")));
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+            return fault("the name takes letters, digits, `-`, `_` and `.`".to_owned());
+        }
+        let Self::Webhook(WebhookSpec { url, secret_file, secret_env, timeout_seconds, .. }) = self else { return Ok(()) };
+        let Ok(parsed) = reqwest::Url::parse(url) else { return fault(format!("{url:?} is no URL")) };
         let local = matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         if parsed.scheme() != "https" && !(parsed.scheme() == "http" && local) {
-            return fault(format!("connector `{}`: {url:?} must be https (http only to this machine)", self.name));
+            return fault(format!("{url:?} must be https (http only to this machine)"));
+        }
+        // The definition is kept with every run and shown: a password has no place in it.
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return fault("the URL holds a user name or password; the signature says who sends".to_owned());
         }
         if secret_file.is_none() == secret_env.is_none() {
-            return fault(format!("connector `{}` needs one of secret_file and secret_env", self.name));
+            return fault("needs one of secret_file and secret_env".to_owned());
+        }
+        if timeout_seconds.is_some_and(|seconds| !(1..=120).contains(&seconds)) {
+            return fault("timeout_seconds is from 1 to 120".to_owned());
         }
         Ok(())
     }
 
-    /// Opens the connector; secrets are read here, from file or environment, and nowhere else.
+    /// Opens the connector; secrets are read here, from file or environment, and nowhere else. A relative spool folder lies in
+    /// `data`.
     ///
     /// # Errors
     /// What is missing, for people.
-    pub fn open(&self, data: &std::path::Path) -> Result<Box<dyn Connector>, ConnectorError> {
-        match &self.kind {
-            ConnectorKind::Spool { folder } => Ok(Box::new(Spool::new(data.join(folder)))),
-            ConnectorKind::Webhook { .. } => Ok(Box::new(Webhook::open(self)?)),
+    pub fn open(&self, data: &Path) -> Result<Box<dyn Connector>, ConnectorError> {
+        match self {
+            Self::Spool(spec) => Ok(Box::new(Spool::new(data.join(&spec.folder)))),
+            Self::Webhook(spec) => Ok(Box::new(Webhook::open(spec)?)),
         }
     }
 }
@@ -126,4 +171,9 @@ pub trait Connector {
     /// # Errors
     /// Why it could not; the parcels are then tried again.
     fn flush(&mut self) -> Result<(), String>;
+    /// The event ids that the receiver holds, where it can be asked; none where it cannot.
+    ///
+    /// # Errors
+    /// Why it could not be asked.
+    fn holds(&mut self) -> Result<Option<std::collections::BTreeSet<String>>, String>;
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::{CaseSpec, Severity};
 use crate::digest::Digest;
-use crate::document::BoundingBox;
 use crate::verdict::Outcome;
 
 /// A case as it stands, on its way to case management.
@@ -19,7 +18,7 @@ pub struct CaseEvent {
     pub id: String,
     /// `urn:suptech:SITE/PIPELINE`.
     pub source: String,
-    /// `suptech.passage.flagged.v1`, `.updated.v1` or `.withdrawn.v1`.
+    /// `suptech.passage.flagged.v1`, `suptech.passage.updated.v1` or `suptech.passage.withdrawn.v1`.
     #[serde(rename = "type")]
     pub event_type: String,
     /// `doc:SHA256-12/pPAGE`.
@@ -61,6 +60,8 @@ pub struct CaseData {
     pub labels: Vec<EventLabel>,
     /// The summary's sentences under the label.
     pub summary: Vec<EventSentence>,
+    /// How it differs from the version before, where that is known.
+    pub change: Option<Change>,
     /// What a reader should know about how the file was read.
     pub warnings: Vec<String>,
     /// How the event came about.
@@ -89,8 +90,17 @@ impl Status {
     const fn event_type(self) -> &'static str {
         match self {
             Self::New => "suptech.passage.flagged.v1",
-            Self::Updated => "suptech.passage.flagged.updated.v1",
-            Self::Withdrawn => "suptech.passage.flagged.withdrawn.v1",
+            Self::Updated => "suptech.passage.updated.v1",
+            Self::Withdrawn => "suptech.passage.withdrawn.v1",
+        }
+    }
+
+    /// The status as it stands in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Updated => "updated",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }
@@ -126,9 +136,11 @@ pub struct EventInstitution {
     pub lei: Option<String>,
     /// Whether its check digits hold (ISO 17442).
     pub lei_valid: Option<bool>,
-    /// `declared` by the manifest or `detected` in the text.
+    /// How it is known: `declared` by the manifest, `detected` in the text; `exact`, `alias` or `fuzzy` against a register.
     #[serde(rename = "match")]
     pub matched: String,
+    /// How sure the match is, from 0 to 1, where it is graded.
+    pub score: Option<f32>,
     /// The authority's own id.
     pub local_id: Option<String>,
 }
@@ -146,7 +158,9 @@ pub struct Target {
     pub boxes: Vec<[f32; 4]>,
     /// The innermost heading above it.
     pub section: Option<String>,
-    /// SHA-256 of the passage's text.
+    /// The ordinal of the passage in the document.
+    pub passage: u32,
+    /// SHA-256 of the passage's text, which the positions count in.
     pub text_sha256: String,
     /// The calibrated score of the label.
     pub score: f32,
@@ -182,6 +196,13 @@ pub enum Selector {
     },
 }
 
+impl Selector {
+    /// The selector of a file page, from 1.
+    pub fn page(page: u32) -> Self {
+        Self::FragmentSelector { conforms_to: "http://tools.ietf.org/rfc/rfc3778".to_owned(), value: format!("page={page}") }
+    }
+}
+
 /// The label of a case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EventLabel {
@@ -193,8 +214,10 @@ pub struct EventLabel {
     pub score: f32,
     /// The threshold it reached.
     pub threshold: f32,
-    /// `head`, `zero-shot` or `rule`.
+    /// `model`, `rule` or `human`.
     pub method: String,
+    /// What found it: `head`, `zero-shot` or `rule`.
+    pub detector: String,
     /// The evidence as code points of the passage's text.
     pub evidence: Vec<(u32, u32)>,
     /// The words that drove the decision.
@@ -221,8 +244,21 @@ pub struct EventSentence {
     pub verdict: Outcome,
     /// The probability that it is supported.
     pub score: f32,
+    /// The source sentences that it rests on.
+    pub evidence: Vec<Selector>,
     /// The file pages of its evidence.
     pub evidence_pages: Vec<u32>,
+    /// The exact checks by what they look at: `ok`, `missing` or `conflicting`.
+    pub checks: BTreeMap<String, String>,
+}
+
+/// How a case differs from an earlier filing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// SHA-256 of the earlier file.
+    pub against: String,
+    /// `new`, `reworded`, `removed` or `unchanged`.
+    pub kind: String,
 }
 
 /// How an event came about.
@@ -232,14 +268,29 @@ pub struct Provenance {
     pub run_id: String,
     /// `prov:Activity`.
     pub activity: String,
-    /// Digest by name of each model.
-    pub models: BTreeMap<String, String>,
+    /// The models that judged it.
+    pub models: Vec<EventModel>,
     /// SHA-256 of the pipeline file.
     pub params_sha256: String,
     /// The version of the program.
     pub software: String,
-    /// The files it derives from.
+    /// SHA-256 of the files it derives from.
     pub derived_from: Vec<String>,
+    /// The entry of the audit chain that records the decision; set when the event is recorded.
+    pub audit_seq: Option<u64>,
+    /// The hash of that entry.
+    pub audit_hash: Option<String>,
+}
+
+/// A model that judged a case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EventModel {
+    /// Its name in the registry.
+    pub id: String,
+    /// SHA-256 of it.
+    pub sha256: String,
+    /// What it did: `encoder`, `classifier`…
+    pub role: String,
 }
 
 /// What a person decided.
@@ -247,6 +298,16 @@ pub struct Provenance {
 pub struct Review {
     /// `unreviewed`, `confirmed` or `rejected`.
     pub state: String,
+    /// Who decided.
+    pub by: Option<String>,
+    /// When (RFC 3339, UTC).
+    pub at: Option<String>,
+}
+
+impl Default for Review {
+    fn default() -> Self {
+        Self { state: "unreviewed".to_owned(), by: None, at: None }
+    }
 }
 
 /// Where to look.
@@ -254,6 +315,8 @@ pub struct Review {
 pub struct Links {
     /// The page that shows the passage, where one was configured.
     pub view: Option<String>,
+    /// The evidence as a PDF, where there is one.
+    pub evidence_pdf: Option<String>,
 }
 
 /// How to handle an event.
@@ -261,21 +324,26 @@ pub struct Links {
 pub struct Handling {
     /// The authority's own classification.
     pub classification: Option<String>,
+    /// Traffic Light Protocol, for receivers that want it.
+    pub tlp: Option<String>,
 }
 
-/// The most of a quote that an event carries, in bytes: it is no copy of the document.
-const LONGEST_QUOTE: usize = 2048;
+/// The JSON schema of events.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(CaseEvent).to_value()
+}
 
 impl CaseEvent {
     /// The envelope around a case.
     pub fn new(spec: &CaseSpec, pipeline: &str, time: String, data: CaseData) -> Self {
         let page = data.target.page.map(|page| format!("/p{page}")).unwrap_or_default();
+        let document: String = data.document.sha256.chars().take(12).collect();
         Self {
             specversion: "1.0".to_owned(),
             id: format!("{}:{}", data.flag_id, data.revision),
             source: format!("urn:suptech:{}/{pipeline}", spec.site),
             event_type: data.status.event_type().to_owned(),
-            subject: format!("doc:{}{page}", &data.document.sha256[..data.document.sha256.len().min(12)]),
+            subject: format!("doc:{document}{page}"),
             time,
             datacontenttype: "application/json".to_owned(),
             dataschema: "urn:suptech:schema:flag:1".to_owned(),
@@ -294,28 +362,37 @@ impl CaseEvent {
         self
     }
 
-    /// The digest of everything that a reader sees: what raises a revision when it changes. Ids, times and the run are left out.
+    /// The digest of everything that a reader sees: what raises a revision when it changes. Ids, times, the run, the place of the
+    /// file and offsets are left out: a moved file or another cut of the passages is no news.
     pub fn content_digest(&self) -> Digest {
         let data = &self.data;
         // Scores move in the third digit when a model is rebuilt; nobody sees that.
         let rounded = |score: f32| (score * 100.0).round() as i64;
+        let document = EventDocument { source_uri: None, ..data.document.clone() };
         let targets: Vec<_> = std::iter::once(&data.target)
             .chain(&data.further_targets)
-            .map(|target| serde_json::json!([target.selector, target.page, rounded(target.score)]))
+            .map(|target| serde_json::json!([target.quote(), target.page, rounded(target.score)]))
             .collect();
-        let sentences: Vec<_> =
-            data.summary.iter().map(|sentence| serde_json::json!([sentence.sentence, sentence.verdict])).collect();
-        let labels: Vec<_> =
-            data.labels.iter().map(|label| serde_json::json!([label.id, rounded(label.score), label.method])).collect();
+        let sentences: Vec<_> = data
+            .summary
+            .iter()
+            .map(|sentence| serde_json::json!([sentence.sentence, sentence.verdict, sentence.evidence_pages]))
+            .collect();
+        let labels: Vec<_> = data
+            .labels
+            .iter()
+            .map(|label| serde_json::json!([label.id, rounded(label.score), label.method, label.detector]))
+            .collect();
         let seen = serde_json::json!([
             data.severity,
             data.priority_reason,
-            data.document,
+            document,
             data.institution,
             targets,
             data.passages,
             labels,
             sentences,
+            data.change,
             data.warnings,
             data.review,
             data.handling,
@@ -325,45 +402,15 @@ impl CaseEvent {
 }
 
 impl Target {
-    /// A target from a quote at code points `start..end` of a passage's text.
-    pub fn new(document: &Digest, passage_text: &str, span: std::ops::Range<usize>, code_points: (u32, u32)) -> Self {
-        let exact = passage_text.get(span.clone()).unwrap_or_default();
-        let before = passage_text.get(..span.start).unwrap_or_default();
-        let after = passage_text.get(span.end..).unwrap_or_default();
-        let prefix: String = before.chars().rev().take(32).collect::<Vec<_>>().into_iter().rev().collect();
-        let quote = Selector::TextQuoteSelector {
-            exact: cut(exact, LONGEST_QUOTE).to_owned(),
-            prefix,
-            suffix: after.chars().take(32).collect(),
-        };
-        Self {
-            source: format!("urn:sha256:{document}"),
-            selector: vec![quote, Selector::TextPositionSelector { start: code_points.0, end: code_points.1 }],
-            page: None,
-            boxes: Vec::new(),
-            section: None,
-            text_sha256: Digest::of(passage_text.as_bytes()).to_string(),
-            score: 0.0,
-        }
-    }
-
-    /// The target on its page.
-    #[must_use]
-    pub fn on_page(mut self, page: u32, boxes: &[BoundingBox]) -> Self {
-        self.page = Some(page);
-        self.boxes = boxes.iter().map(|bbox| [bbox.x0, bbox.y0, bbox.x1, bbox.y1]).collect();
-        self.selector.push(Selector::FragmentSelector {
-            conforms_to: "http://tools.ietf.org/rfc/rfc3778".to_owned(),
-            value: format!("page={page}"),
+    /// The words that are flagged.
+    pub fn quote(&self) -> &str {
+        let quote = self.selector.iter().find_map(|selector| match selector {
+            Selector::TextQuoteSelector { exact, .. } => Some(exact.as_str()),
+            _ => None,
         });
-        self
+        quote.unwrap_or_default()
     }
 }
 
-fn cut(text: &str, most: usize) -> &str {
-    let mut end = most.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
+#[cfg(test)]
+pub(crate) mod tests;

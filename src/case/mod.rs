@@ -4,6 +4,7 @@
 //! and lives as long as any of its flags does; each change that a reader would see raises its revision and makes one event.
 
 pub mod connector;
+pub mod draft;
 pub mod event;
 pub mod outbox;
 pub mod rules;

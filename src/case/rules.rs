@@ -1,6 +1,7 @@
 //! The part of a pipeline file that says which flags become cases.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,8 @@ pub struct Rule {
     pub name: String,
     /// Labels that it is about; any where empty.
     pub labels: Vec<String>,
+    /// Groups of the taxonomy that it is about; any where empty.
+    pub groups: Vec<String>,
     /// The least score of the strongest flag.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub min_score: f32,
@@ -60,6 +63,8 @@ pub struct Rule {
     pub document_types: Vec<String>,
     /// How severe the case is.
     pub severity: Severity,
+    /// The authority's own classification of these cases; the one of the whole section where absent.
+    pub classification: Option<String>,
     /// `true`: flags that fit are never cases.
     pub ignore: bool,
 }
@@ -113,6 +118,8 @@ pub struct DocumentFacts<'a> {
 pub struct FlagFacts<'a> {
     /// The label.
     pub label: &'a str,
+    /// The label's group in the taxonomy.
+    pub group: Option<&'a str>,
     /// The score.
     pub score: f32,
     /// The verdict on the summary's sentence that rests on it, where there is one.
@@ -126,6 +133,8 @@ pub struct Group {
     pub label: String,
     /// How severe.
     pub severity: Severity,
+    /// The rule's classification, where it has one.
+    pub classification: Option<String>,
     /// Why: the rule's name.
     pub rule: String,
     /// The flags, strongest first: indices into what was given.
@@ -148,6 +157,12 @@ impl CaseSpec {
             return Err(CaseSpecError::new("site", format!("case.site is {:?}: letters, digits, `-`, `.` and `_`", self.site)));
         }
         for rule in &self.rule {
+            if rule.name.trim().is_empty() {
+                return Err(CaseSpecError::new("[[case.rule]]", "a case.rule has no name: it is the reason that events give"));
+            }
+            if rule.name.chars().any(char::is_control) {
+                return Err(CaseSpecError::new("name", format!("the name of rule {:?} has control characters", rule.name)));
+            }
             if !(0.0..=1.0).contains(&rule.min_score) {
                 return Err(CaseSpecError::new(
                     "min_score",
@@ -155,12 +170,34 @@ impl CaseSpec {
                 ));
             }
         }
-        let mut names: Vec<&str> = self.connector.iter().map(|connector| connector.name.as_str()).collect();
+        let mut names: Vec<&str> = self.connector.iter().map(ConnectorSpec::name).collect();
         names.sort_unstable();
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(CaseSpecError::new(pair[0], format!("two connectors are named `{}`", pair[0])));
         }
         self.connector.iter().try_for_each(ConnectorSpec::validate)
+    }
+
+    /// Makes the paths of connectors independent of where a later command is started; `base` is the pipeline file's folder. To be
+    /// done before the section is kept with a run.
+    pub fn resolve(&mut self, base: &Path) {
+        self.connector.iter_mut().for_each(|connector| connector.resolve(base));
+    }
+
+    /// The names of the connectors: the targets of the events.
+    pub fn targets(&self) -> Vec<String> {
+        self.connector.iter().map(|connector| connector.name().to_owned()).collect()
+    }
+
+    /// Checks that rules name groups that the taxonomy has. Labels are checked with those of the rest of the pipeline file.
+    pub fn validate_groups(&self, known: &dyn Fn(&str) -> bool) -> Result<(), CaseSpecError> {
+        for rule in &self.rule {
+            if let Some(group) = rule.groups.iter().find(|group| !known(group)) {
+                let message = format!("rule `{}` names the group `{group}`, which the taxonomy lacks", rule.name);
+                return Err(CaseSpecError::new(group, message));
+            }
+        }
+        Ok(())
     }
 
     /// Groups flags by label and lets the first rule that fits each group decide.
@@ -177,6 +214,7 @@ impl CaseSpec {
                 Some(rule) if !rule.ignore => selection.groups.push(Group {
                     label: label.to_owned(),
                     severity: rule.severity,
+                    classification: rule.classification.clone(),
                     rule: rule.name.clone(),
                     flags: members,
                 }),
@@ -200,6 +238,7 @@ impl Rule {
                 || found.iter().flatten().any(|found| wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(found)))
         };
         one_of(&self.labels, &[Some(strongest.label)])
+            && one_of(&self.groups, &[strongest.group])
             && strongest.score >= self.min_score
             && passages >= self.min_passages
             && (self.verdicts.is_empty() || strongest.verdict.is_some_and(|verdict| self.verdicts.contains(&verdict)))
@@ -210,13 +249,14 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     const BANK: DocumentFacts<'_> =
         DocumentFacts { institution: [Some("Harbour Bank"), Some("HB-1"), None], document_type: Some("annual-report") };
 
     fn flag(label: &str, score: f32) -> FlagFacts<'_> {
-        FlagFacts { label, score, verdict: None }
+        FlagFacts { label, group: Some("prudential"), score, verdict: None }
     }
 
     fn rule(name: &str) -> Rule {
@@ -253,6 +293,43 @@ mod tests {
         let spec = CaseSpec { max_cases_per_document: 1, rule: vec![rule("all")], ..CaseSpec::default() };
         let selection = spec.select(&BANK, &[flag("a", 0.6), flag("b", 0.8), flag("a", 0.5)]);
         assert_eq!((selection.groups[0].label.as_str(), selection.groups.len(), selection.in_review), ("b", 1, 2));
+    }
+
+    #[test]
+    fn connectors_are_read_from_toml_and_checked() {
+        let read = |text: &str| toml::from_str::<CaseSpec>(text).map_err(|error| error.to_string());
+        let good = "[[connector]]\nkind = \"spool\"\nname = \"gap\"\nfolder = \"spool\"\n\
+                    [[connector]]\nkind = \"webhook\"\nname = \"cases\"\nurl = \"https://cases.example/in\"\nsecret_file = \"s\"\n";
+        let mut spec = read(good).unwrap();
+        spec.validate().unwrap();
+        assert_eq!(spec.targets(), ["gap", "cases"]);
+        spec.resolve(Path::new("/etc/scrutineer"));
+        let kept: CaseSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();
+        assert_eq!(kept.connector, spec.connector);
+        let ConnectorSpec::Webhook(webhook) = &spec.connector[1] else { panic!("{spec:?}") };
+        assert_eq!(webhook.secret_file.as_deref(), Some(Path::new("/etc/scrutineer/s")));
+        let error = read(&good.replace("secret_file", "secret")).unwrap_err();
+        assert!(error.contains("secret"), "{error}");
+        for (from, to, words) in [
+            ("https://", "http://", "https"),
+            ("https://cases", "https://user:word@cases", "password"),
+            ("\"cases\"", "\"gap\"", "two connectors"),
+            ("\"gap\"", "\"a b\"", "letters"),
+            ("secret_file = \"s\"\n", "", "secret_env"),
+        ] {
+            let error = read(&good.replace(from, to)).unwrap().validate().unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn rules_have_names_and_name_groups_of_the_taxonomy() {
+        let spec = CaseSpec { rule: vec![Rule { groups: vec!["g".to_owned()], ..rule("one") }], ..CaseSpec::default() };
+        assert!(spec.validate_groups(&|group| group == "g").is_ok());
+        let error = spec.validate_groups(&|_| false).unwrap_err();
+        assert!(error.key() == "g" && error.to_string().contains("group `g`"), "{error}");
+        let unnamed = CaseSpec { rule: vec![Rule::default()], ..CaseSpec::default() };
+        assert!(unnamed.validate().unwrap_err().to_string().contains("name"));
     }
 
     #[test]

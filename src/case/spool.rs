@@ -43,7 +43,10 @@ impl Spool {
 
     fn held(&mut self) -> std::io::Result<&mut BTreeSet<String>> {
         if self.held.is_none() {
-            let manifest = read_manifest(&self.folder)?;
+            let mut manifest = read_manifest(&self.folder)?;
+            if adopt_unlisted(&self.folder, &mut manifest)? {
+                write_manifest(&self.folder, manifest_in_form(&mut manifest))?;
+            }
             let listed = manifest.files.values().flat_map(|entry| entry.events.iter().cloned());
             self.held = Some(listed.collect());
         }
@@ -54,12 +57,11 @@ impl Spool {
         let waiting = std::mem::take(&mut self.waiting);
         let body: String = waiting.values().flat_map(|event| [event.as_str(), "\n"]).collect();
         let digest = Digest::of(body.as_bytes());
-        let name = format!("events-{}.ndjson", &digest.to_string()[..16]);
+        let name = file_name(&digest);
         write_whole(&self.folder, &name, body.as_bytes())?;
         let mut manifest = read_manifest(&self.folder)?;
-        SCHEMA.clone_into(&mut manifest.schema);
         manifest.files.insert(name, ManifestEntry { sha256: digest, events: waiting.keys().cloned().collect() });
-        write_whole(&self.folder, "manifest.json", serde_json::to_string_pretty(&manifest)?.as_bytes())?;
+        write_manifest(&self.folder, manifest_in_form(&mut manifest))?;
         self.held()?.extend(waiting.into_keys());
         Ok(())
     }
@@ -83,6 +85,11 @@ impl Connector for Spool {
         }
         self.write().map_err(|error| format!("{}: {error}", self.folder.display()))
     }
+
+    fn holds(&mut self) -> Result<Option<BTreeSet<String>>, String> {
+        let held = self.held().map(|held| Some(held.clone()));
+        held.map_err(|error| format!("{}: {error}", self.folder.display()))
+    }
 }
 
 fn read_manifest(folder: &Path) -> std::io::Result<Manifest> {
@@ -91,6 +98,52 @@ fn read_manifest(folder: &Path) -> std::io::Result<Manifest> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Manifest::default()),
         Err(error) => Err(error),
     }
+}
+
+/// Lists files that are whole (their name is their digest) but not listed: the process died before it wrote the manifest.
+fn adopt_unlisted(folder: &Path, manifest: &mut Manifest) -> std::io::Result<bool> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let mut adopted = false;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with("events-") || !name.ends_with(".ndjson") || manifest.files.contains_key(&name) {
+            continue;
+        }
+        let body = std::fs::read(entry.path())?;
+        let digest = Digest::of(&body);
+        if name == file_name(&digest) {
+            manifest.files.insert(name, ManifestEntry { sha256: digest, events: ids(&body) });
+            adopted = true;
+        }
+    }
+    Ok(adopted)
+}
+
+fn ids(body: &[u8]) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Event {
+        id: String,
+    }
+    let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.filter_map(|line| serde_json::from_slice::<Event>(line).ok()).map(|event| event.id).collect()
+}
+
+fn file_name(digest: &Digest) -> String {
+    format!("events-{}.ndjson", &digest.to_string()[..16])
+}
+
+fn manifest_in_form(manifest: &mut Manifest) -> &Manifest {
+    SCHEMA.clone_into(&mut manifest.schema);
+    manifest
+}
+
+fn write_manifest(folder: &Path, manifest: &Manifest) -> std::io::Result<()> {
+    write_whole(folder, "manifest.json", format!("{}\n", serde_json::to_string_pretty(manifest)?).as_bytes())
 }
 
 fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
@@ -132,6 +185,25 @@ mod tests {
             lines += bytes.iter().filter(|byte| **byte == b'\n').count();
         }
         assert_eq!((manifest.files.len(), lines), (2, 3));
+    }
+
+    #[test]
+    fn a_file_that_a_crash_left_unlisted_is_adopted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spool::new(folder.path().to_owned());
+        spool.hand_over(&parcel("flg_a:1"));
+        spool.flush().unwrap();
+        std::fs::remove_file(folder.path().join("manifest.json")).unwrap();
+        std::fs::write(folder.path().join("events-0000.ndjson"), "{\"id\":\"half").unwrap();
+        let mut spool = Spool::new(folder.path().to_owned());
+        assert_eq!(spool.holds().unwrap().unwrap().into_iter().collect::<Vec<_>>(), ["flg_a:1"]);
+        spool.hand_over(&parcel("flg_a:1"));
+        spool.hand_over(&parcel("flg_b:1"));
+        spool.flush().unwrap();
+        let manifest = read_manifest(folder.path()).unwrap();
+        assert_eq!((manifest.schema.as_str(), manifest.files.len()), (SCHEMA, 2));
+        let events: Vec<&String> = manifest.files.values().flat_map(|entry| &entry.events).collect();
+        assert_eq!(events.len(), 2, "{events:?}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! The webhook id is the event's id, the same over all tries, so that a receiver that has it already says so. Redirects are not
 //! followed: events go to the one address that the operator configured.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, StatusCode, redirect};
 use standardwebhooks as standard;
 
-use super::connector::{Attempt, Connector, ConnectorError, ConnectorKind, ConnectorSpec, Parcel};
+use super::connector::{Attempt, Connector, ConnectorError, Parcel, WebhookSpec};
 
 /// A signed webhook.
 pub(super) struct Webhook {
@@ -23,23 +25,30 @@ pub(super) struct Webhook {
 
 const TIMEOUT: u64 = 20;
 
-/// How much of a response's body goes into the record of a failure.
+/// 24 bytes in base64.
+const SHORTEST_SECRET: usize = 32;
+
+/// How many bytes of a response's body go into the record of a failure.
 const LONGEST_RESPONSE: usize = 300;
 
 impl Webhook {
-    pub(super) fn open(spec: &ConnectorSpec) -> Result<Self, ConnectorError> {
+    pub(super) fn open(spec: &WebhookSpec) -> Result<Self, ConnectorError> {
         let fault = |message: String| ConnectorError { name: spec.name.clone(), message };
-        let ConnectorKind::Webhook { url, secret_file, secret_env, ca_file, timeout_seconds } = &spec.kind else {
-            return Err(fault("is no webhook".to_owned()));
-        };
+        let WebhookSpec { url, secret_file, secret_env, ca_file, timeout_seconds, .. } = spec;
         let secrets = match (secret_file, secret_env) {
-            (Some(path), _) => std::fs::read_to_string(path)
-                .map_err(|error| fault(format!("cannot read the secret file {}: {error}", path.display())))?,
+            (Some(path), _) => {
+                warn_of_readers(path);
+                std::fs::read_to_string(path)
+                    .map_err(|error| fault(format!("cannot read the secret file {}: {error}", path.display())))?
+            }
             (None, Some(name)) => {
                 std::env::var(name).map_err(|_| fault(format!("the environment variable {name} with the secret is not set")))?
             }
             (None, None) => return Err(fault("has no secret".to_owned())),
         };
+        if secrets.split_whitespace().any(|secret| secret.trim_start_matches("whsec_").len() < SHORTEST_SECRET) {
+            return Err(fault("the secret is too short: the standard asks for at least 24 random bytes in base64".to_owned()));
+        }
         let signers = secrets.split_whitespace().map(standard::Webhook::new).collect::<Result<Vec<_>, _>>();
         // The error is not shown: it could hold a part of the secret.
         let signers = signers.map_err(|_| fault("the secret is not base64 (whsec_…)".to_owned()))?;
@@ -49,6 +58,8 @@ impl Webhook {
         install_crypto();
         let mut client = Client::builder()
             .redirect(redirect::Policy::none())
+            // Events go to the configured address by no other way than the one that the operator sees in the pipeline file.
+            .no_proxy()
             .timeout(Duration::from_secs(timeout_seconds.unwrap_or(TIMEOUT)))
             .user_agent(concat!("scrutineer/", env!("CARGO_PKG_VERSION")));
         if let Some(path) = ca_file {
@@ -83,12 +94,24 @@ impl Webhook {
         match request.send().await {
             Ok(response) => {
                 let (status, headers) = (response.status(), response.headers().clone());
-                let body = response.text().await.unwrap_or_default();
-                outcome(status, &headers, &body)
+                outcome(status, &headers, &first_words(response).await)
             }
-            Err(error) => Attempt::Retry { status: chain(&error), after_seconds: None },
+            Err(error) => Attempt::Retry { status: chain(&error.without_url()), after_seconds: None },
         }
     }
+}
+
+/// The start of a response's body; the rest is not read.
+async fn first_words(mut response: reqwest::Response) -> String {
+    let mut body = Vec::new();
+    while body.len() < LONGEST_RESPONSE {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    body.truncate(LONGEST_RESPONSE);
+    String::from_utf8_lossy(&body).into_owned()
 }
 
 impl Connector for Webhook {
@@ -99,10 +122,16 @@ impl Connector for Webhook {
     fn flush(&mut self) -> Result<(), String> {
         Ok(())
     }
+
+    /// A webhook answers no questions.
+    fn holds(&mut self) -> Result<Option<BTreeSet<String>>, String> {
+        Ok(None)
+    }
 }
 
 fn outcome(status: StatusCode, headers: &HeaderMap, body: &str) -> Attempt {
-    let body: String = body.chars().take(LONGEST_RESPONSE).collect();
+    let body: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let body = body.trim();
     let said = if body.is_empty() { status.to_string() } else { format!("{status}: {body}") };
     let after_seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(retry_after);
     match status.as_u16() {
@@ -132,6 +161,14 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Warns where others than its owner can read a secret file.
+fn warn_of_readers(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    if std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(file = %path.display(), "others than its owner can read the secret file: chmod 600");
+    }
 }
 
 /// The process's TLS arithmetic: ring, chosen once.

@@ -6,6 +6,8 @@ macro_rules! println {
     ($($arguments:tt)*) => { $crate::cli::terminal::print_line(format_args!($($arguments)*)) };
 }
 
+mod audit;
+mod cases;
 mod classify;
 mod doctor;
 mod extract;
@@ -97,6 +99,8 @@ enum Command {
     Verify(verify::Arguments),
     Classify(classify::Arguments),
     Extract(extract::Arguments),
+    Cases(cases::Arguments),
+    Audit(audit::Arguments),
     Quarantine(quarantine::Arguments),
     Status(status::Arguments),
     Pipeline(pipeline::Arguments),
@@ -124,6 +128,8 @@ impl Arguments {
             Command::Verify(arguments) => arguments.run(&config),
             Command::Classify(arguments) => arguments.run(&config),
             Command::Extract(arguments) => arguments.run(&config),
+            Command::Cases(arguments) => arguments.run(&config),
+            Command::Audit(arguments) => arguments.run(&config),
             Command::Quarantine(arguments) => arguments.run(&config),
             Command::Status(arguments) => arguments.run(&config),
             Command::Pipeline(arguments) => arguments.run(&config),

@@ -83,6 +83,7 @@ fn on_interrupt() -> Result<Arc<AtomicBool>> {
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
+            #[allow(clippy::disallowed_methods)] // the second Ctrl-C means now: the ledger survives a kill
             std::process::exit(130);
         }
         eprintln!(

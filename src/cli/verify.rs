@@ -12,23 +12,26 @@ use serde::{Deserialize, Serialize};
 use super::Exit;
 use super::terminal::harmless;
 use crate::config::{Config, UiLanguage};
+use crate::document::{DocumentError, ReadOptions, worker};
 use crate::error::{Error, OrFail, Result};
 use crate::language::identify::identify;
 use crate::language::normalise::nfc;
 use crate::language::offsets::CodePoints;
 use crate::language::sentences::sentences;
 use crate::language::{Language, Span};
+use crate::passage::{Options, locate, passages};
 use crate::verdict::{Check, CheckKind, CheckResult, Checker, Outcome, Source, SourceSentence, Verdict};
 
 /// Rows that are checked together before their results are written.
 const BATCH: usize = 2_048;
 /// No input is larger than this, in bytes.
 const LARGEST_INPUT: u64 = 256 << 20;
+const PDF_MAGIC: &[u8] = b"%PDF-";
 
 const EXAMPLES: &str = "\
 Examples:
-  scrutineer verify --source report.txt --summary summary.txt
-  scrutineer verify --source report.txt --summary - --json < summary.txt
+  scrutineer verify --source report.pdf --summary summary.txt
+  scrutineer verify --source report.pdf --summary - --json < summary.txt
   scrutineer verify --jsonl claims.jsonl --out verdicts.jsonl
 
 Exit codes: 0 every sentence supported or not checkable, 4 one is contradicted or not found, 2 usage, 1 failure.
@@ -47,7 +50,7 @@ pub(super) struct Arguments {
     /// Also write the measurements that each score is made of (for training/fit_verdict.py)
     #[arg(long, requires = "jsonl")]
     measurements: bool,
-    /// The text that the summary is about, UTF-8 (`-` is standard input)
+    /// What the summary is about: a PDF or UTF-8 text (`-` is standard input)
     #[arg(long, value_name = "FILE", requires = "summary")]
     source: Option<PathBuf>,
     /// The text to check, sentence by sentence, UTF-8 (`-` is standard input)
@@ -153,7 +156,12 @@ fn verify_row(number: usize, line: &str, measurements: bool) -> VerdictRow {
     let language = match row.lang.as_deref() {
         Some(tag) => match language_of(tag) {
             Some(language) => language,
-            None => return failed_row(row.id, format!("line {number}: language {tag:?} is not supported (en, zh-Hant, zh-Hans are)")),
+            None => {
+                return failed_row(
+                    row.id,
+                    format!("line {number}: language {tag:?} is not supported (en, zh-Hant, zh-Hans are)"),
+                );
+            }
         },
         None => claim_language(&claim, &source),
     };
@@ -177,11 +185,24 @@ fn verify_row(number: usize, line: &str, measurements: bool) -> VerdictRow {
 }
 
 fn failed_row(id: serde_json::Value, error: String) -> VerdictRow {
-    VerdictRow { id, score: 0.0, verdict: Outcome::NotCheckable, spans: Vec::new(), checks: Vec::new(), measurements: None, error: Some(error) }
+    VerdictRow {
+        id,
+        score: 0.0,
+        verdict: Outcome::NotCheckable,
+        spans: Vec::new(),
+        checks: Vec::new(),
+        measurements: None,
+        error: Some(error),
+    }
 }
 
 fn check_row(check: &Check, points: &CodePoints) -> CheckRow {
-    CheckRow { kind: check.kind, result: check.result, span: points.span_to_code_points(check.claim), detail: check.detail.clone() }
+    CheckRow {
+        kind: check.kind,
+        result: check.result,
+        span: points.span_to_code_points(check.claim),
+        detail: check.detail.clone(),
+    }
 }
 
 /// The language of a BCP 47 tag, if the checks know it.
@@ -212,7 +233,10 @@ fn read_source(text: &str, language: Language) -> Source {
         Language::Undetermined => language,
         own => own,
     };
-    let sentences = sentences(text, language).into_iter().map(|span| SourceSentence { text: span.of(text).to_owned(), vector: None }).collect();
+    let sentences = sentences(text, language)
+        .into_iter()
+        .map(|span| SourceSentence { text: span.of(text).to_owned(), vector: None })
+        .collect();
     Source { sentences, complete: true }
 }
 
@@ -254,7 +278,8 @@ fn verify_summary(source: &Path, summary: &Path, config: &Config) -> Result<Exit
     }
     let summary = read_text(summary)?;
     let file = read_source_file(source)?;
-    let source_sentences = file.sentences.iter().map(|span| SourceSentence { text: span.of(&file.text).to_owned(), vector: None }).collect();
+    let source_sentences =
+        file.sentences.iter().map(|span| SourceSentence { text: span.of(&file.text).to_owned(), vector: None }).collect();
     let source_value = Source { sentences: source_sentences, complete: file.complete };
     let checker = Checker::new(&source_value);
     let points = CodePoints::new(&summary);
@@ -264,8 +289,10 @@ fn verify_summary(source: &Path, summary: &Path, config: &Config) -> Result<Exit
         .map(|span| {
             let sentence = span.of(&summary);
             let verdict = checker.check(sentence, claim_language(sentence, &file.text), None, &[]);
-            let shift = |inner: Span| points.span_to_code_points(Span { start: inner.start + span.start, end: inner.end + span.start });
-            let checks = verdict.checks.iter().map(|check| CheckRow { span: shift(check.claim), ..check_row(check, &points) }).collect();
+            let shift =
+                |inner: Span| points.span_to_code_points(Span { start: inner.start + span.start, end: inner.end + span.start });
+            let checks =
+                verdict.checks.iter().map(|check| CheckRow { span: shift(check.claim), ..check_row(check, &points) }).collect();
             let evidence = evidence(&verdict, &file, &source_points);
             SentenceReport {
                 sentence: sentence.to_owned(),
@@ -296,12 +323,42 @@ fn evidence(verdict: &Verdict, file: &SourceFile, points: &CodePoints) -> Vec<Ev
         .collect()
 }
 
-/// Reads a text file. A PDF is refused with the way round: its pages are read by `extract` or by a run.
+/// Reads the source: a PDF in the worker process, anything else as UTF-8 text.
 fn read_source_file(path: &Path) -> Result<SourceFile> {
-    let text = read_text(path)?;
+    let bytes = read_bytes(path)?;
+    if bytes.starts_with(PDF_MAGIC) {
+        return read_pdf(path, &bytes);
+    }
+    let text = text_of(path, bytes)?;
     let sentences = sentences(&text, identify(&text));
     let pages = pages_of(&text, &sentences);
     Ok(SourceFile { text, sentences, pages, complete: true })
+}
+
+/// The sentences of a PDF with their pages, hidden text left out. Unread pages make the source incomplete.
+fn read_pdf(path: &Path, bytes: &[u8]) -> Result<SourceFile> {
+    let document = worker::read_isolated(bytes, &ReadOptions::default(), &mut |_| {})
+        .map_err(DocumentError::from)
+        .or_fail(|| format!("cannot read {}", path.display()))?;
+    let mut file = SourceFile {
+        text: String::new(),
+        sentences: Vec::new(),
+        pages: Vec::new(),
+        complete: document.pages.iter().all(|page| page.state.is_read()),
+    };
+    // How passages are cut does not matter here: their sentences are what is looked at.
+    for passage in
+        passages(&document, &Options::default(), &|text| text.len() / 4).iter().filter(|passage| passage.is_model_input())
+    {
+        for sentence in &passage.sentences {
+            let start = file.text.len();
+            file.text.push_str(sentence.span.of(&passage.text));
+            file.sentences.push(Span::new(start..file.text.len()));
+            file.pages.push(locate(passage, sentence.span).first().map(|location| location.page));
+            file.text.push('\n');
+        }
+    }
+    Ok(file)
 }
 
 /// Form feeds part the pages of a text file, as `pdftotext` writes it; without them there are no pages.
@@ -313,6 +370,15 @@ fn pages_of(text: &str, sentences: &[Span]) -> Vec<Option<u32>> {
 }
 
 fn read_text(path: &Path) -> Result<String> {
+    let bytes = read_bytes(path)?;
+    if bytes.starts_with(PDF_MAGIC) {
+        return Err(Error::usage(format!("{} is a PDF, and the summary must be text", path.display()))
+            .remedy("write its text with `scrutineer extract FILE --out DIR` first"));
+    }
+    text_of(path, bytes)
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = |reader: &mut dyn Read, bytes: &mut Vec<u8>| reader.take(LARGEST_INPUT + 1).read_to_end(bytes);
     if is_standard(path) {
@@ -324,10 +390,10 @@ fn read_text(path: &Path) -> Result<String> {
     if bytes.len() as u64 > LARGEST_INPUT {
         return Err(Error::usage(format!("{} is larger than {} MB", path.display(), LARGEST_INPUT >> 20)));
     }
-    if bytes.starts_with(b"%PDF-") {
-        return Err(Error::usage(format!("{} is a PDF, and text is needed here", path.display()))
-            .remedy("write its text with `scrutineer extract FILE --out DIR` first"));
-    }
+    Ok(bytes)
+}
+
+fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String> {
     let text = String::from_utf8(bytes).or_usage(|| format!("{} is not UTF-8 text", path.display()))?;
     let text = text.trim_start_matches('\u{feff}');
     Ok(nfc(text).replace("\r\n", "\n"))
@@ -362,13 +428,17 @@ fn write_report(out: &mut impl Write, reports: &[SentenceReport], language: UiLa
             writeln!(out, "    {} {}", language.pick("check:", "核對："), harmless(&check.detail))?;
         }
         for evidence in &report.evidence {
-            let page = evidence.page.map(|page| language.pick(&format!(" [p. {page}]"), &format!("〔p.{page}〕")).to_owned()).unwrap_or_default();
+            let page = evidence
+                .page
+                .map(|page| language.pick(&format!(" [p. {page}]"), &format!("〔p.{page}〕")).to_owned())
+                .unwrap_or_default();
             writeln!(out, "    {} “{}”{page}", language.pick("source:", "原文："), harmless(&evidence.quote))?;
         }
     }
     let count = |outcome: Outcome| reports.iter().filter(|report| report.verdict == outcome).count();
     let outcomes = [Outcome::Supported, Outcome::Contradicted, Outcome::NotFound, Outcome::NotCheckable];
-    let counts: Vec<String> = outcomes.into_iter().map(|outcome| format!("{} {}", wording(outcome, language).1, count(outcome))).collect();
+    let counts: Vec<String> =
+        outcomes.into_iter().map(|outcome| format!("{} {}", wording(outcome, language).1, count(outcome))).collect();
     writeln!(out, "{}", counts.join(" · "))
 }
 
@@ -400,7 +470,9 @@ mod tests {
 
     #[test]
     fn a_broken_row_keeps_its_place_and_fails_closed() {
-        for line in ["{\"id\": 7, \"source\": \"x\"}", "not json", "{\"id\": 7, \"source\": \"a\", \"claim\": \"b\", \"lang\": \"fr\"}"] {
+        for line in
+            ["{\"id\": 7, \"source\": \"x\"}", "not json", "{\"id\": 7, \"source\": \"a\", \"claim\": \"b\", \"lang\": \"fr\"}"]
+        {
             let row = verify_row(3, line, false);
             assert_eq!((row.score, row.verdict), (0.0, Outcome::NotCheckable), "{line}");
             assert!(row.error.unwrap().contains("line 3"), "{line}");
@@ -429,7 +501,10 @@ mod tests {
         let mut out = Vec::new();
         write_report(&mut out, &[report], UiLanguage::TraditionalChinese).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(!text.chars().any(|character| character.is_control() && character != '\n') && !text.contains('\u{202e}'), "{text}");
+        assert!(
+            !text.chars().any(|character| character.is_control() && character != '\n') && !text.contains('\u{202e}'),
+            "{text}"
+        );
         assert!(text.contains("〔p.3〕") && text.contains("查無依據"));
     }
 }

@@ -77,7 +77,7 @@ impl<'f> FrameLine<'f> {
 }
 
 /// Groups fragments, in reading order, into blocks.
-pub(super) fn blocks(ordered: &[&Fragment], frame: Frame, rules: &[super::interpret::Rule], hidden: Option<HiddenReason>) -> Vec<Block> {
+pub(super) fn blocks(ordered: &[&Fragment], frame: Frame, rules: &[super::ink::Rule], hidden: Option<HiddenReason>) -> Vec<Block> {
     let lines = lines(ordered);
     let pitch = typical_pitch(&lines);
     let runs = if hidden.is_none() { tables::runs(&lines, frame, rules) } else { Vec::new() };

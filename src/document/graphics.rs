@@ -158,7 +158,7 @@ impl Frame {
     }
 
     /// Page coordinates to frame coordinates.
-    pub(super) fn from_page(self, x: f32, y: f32) -> (f32, f32) {
+    pub(super) fn coordinates(self, x: f32, y: f32) -> (f32, f32) {
         let (cos, sin) = self.cos_sin();
         (x * cos + y * sin, y * cos - x * sin)
     }
@@ -183,7 +183,7 @@ impl Frame {
     pub(super) fn box_from_page(self, page: &BoundingBox) -> BoundingBox {
         let mut out = BoundingBox::NOTHING;
         for (x, y) in [(page.x0, page.y0), (page.x1, page.y0), (page.x0, page.y1), (page.x1, page.y1)] {
-            let (u, v) = self.from_page(x, y);
+            let (u, v) = self.coordinates(x, y);
             out.add_point(u, v);
         }
         out
@@ -198,12 +198,12 @@ mod tests {
     fn frames_turn_there_and_back() {
         for degrees in [0, 90, 180, 270, 33] {
             let frame = Frame(degrees);
-            let (u, v) = frame.from_page(12.0, 34.0);
+            let (u, v) = frame.coordinates(12.0, 34.0);
             let (x, y) = frame.to_page(u, v);
             assert!((x - 12.0).abs() < 1e-3 && (y - 34.0).abs() < 1e-3, "{degrees}");
         }
         assert_eq!(Frame::of_direction(0.0, 1.0), Frame(90));
-        assert_eq!(Frame(90).from_page(5.0, 7.0), (7.0, -5.0));
+        assert_eq!(Frame(90).coordinates(5.0, 7.0), (7.0, -5.0));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::BoundingBox;
 use super::HiddenReason;
 use super::graphics::Paint;
-use super::interpret::{Fill, Glyph, Ink};
+use super::ink::{Fill, Glyph, Ink};
 
 /// The size below which nobody reads print, in points.
 const SMALLEST_READABLE: f32 = 1.0;
@@ -66,7 +66,7 @@ fn could_vanish(glyph: &Glyph, areas: &[&Fill]) -> bool {
     glyph.paint.looks_like(&Paint::WHITE) || areas.iter().any(|fill| fill.paint.looks_like(&glyph.paint))
 }
 
-fn has_colour_of_ground(glyph: &Glyph, areas: &[&Fill], images: &[super::interpret::Picture]) -> bool {
+fn has_colour_of_ground(glyph: &Glyph, areas: &[&Fill], images: &[super::ink::Picture]) -> bool {
     let (x, y) = middle(glyph);
     let picture = images.iter().filter(|image| image.order < glyph.order && image.bbox.contains_point(x, y)).map(|image| image.order).max();
     let ground = areas.iter().rev().find(|fill| fill.order < glyph.order && fill.bbox.contains_point(x, y));
@@ -79,7 +79,7 @@ fn has_colour_of_ground(glyph: &Glyph, areas: &[&Fill], images: &[super::interpr
     }
 }
 
-fn is_covered(glyph: &Glyph, areas: &[&Fill], images: &[super::interpret::Picture]) -> bool {
+fn is_covered(glyph: &Glyph, areas: &[&Fill], images: &[super::ink::Picture]) -> bool {
     let bbox = glyph.page_box();
     let (x, y) = middle(glyph);
     let (dx, dy) = (bbox.width() * 0.3, bbox.height() * 0.2);

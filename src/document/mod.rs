@@ -10,18 +10,24 @@ mod font;
 mod graphics;
 mod headings;
 mod hidden;
+mod ink;
 mod interpret;
 mod limits;
 mod open;
 mod order;
 mod page;
 mod running;
+#[cfg(test)]
+mod sample;
 mod stated;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod text;
 mod words;
 pub mod worker;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -74,14 +80,15 @@ fn read_pages(
     on_open: &mut dyn FnMut(u32),
     on_page: &mut dyn FnMut(Page) -> Result<(), DocumentError>,
 ) -> Result<Facts, DocumentError> {
-    let opened = open::open(bytes, options.password.as_deref())?;
+    let opened = catch_unwind(|| open::open(bytes, options.password.as_deref()))
+        .unwrap_or_else(|_| Err(DocumentError::Damaged { detail: "its structure broke the parser".to_owned() }))?;
     let pdf = &opened.pdf;
     on_open(u32::try_from(pdf.pages().len()).unwrap_or(u32::MAX));
     let mut warnings = Vec::new();
     if let Some(repaired) = opened.repaired {
         warnings.push(DocumentWarning { code: "repaired".to_owned(), page: None, message: repaired.to_owned() });
     }
-    let labels = facts::page_labels(pdf);
+    let labels = catch_unwind(AssertUnwindSafe(|| facts::page_labels(pdf))).unwrap_or_else(|_| vec![None; pdf.pages().len()]);
     let groups = facts::hidden_groups(pdf);
     let mut fonts = font::FontStore::new();
     for ((number, source), label) in (1_u32..).zip(pdf.pages().iter()).zip(labels) {
@@ -90,11 +97,17 @@ fn read_pages(
             warnings.push(DocumentWarning { code: "limit-reached".to_owned(), page: Some(number), message });
             break;
         }
-        let (page, page_warnings) = page::read(source, number, label, &mut fonts, &groups, &options.limits);
+        // A panic in a parser costs this page, not the file.
+        let read = catch_unwind(AssertUnwindSafe(|| page::read(source, number, label.clone(), &mut fonts, &groups, &options.limits)));
+        let (page, page_warnings) = read.unwrap_or_else(|_| {
+            fonts = font::FontStore::new();
+            page::unreadable(source, number, label)
+        });
         warnings.extend(page_warnings);
         on_page(page)?;
     }
-    Ok(Facts { metadata: facts::metadata(pdf, opened.encrypted), outline: facts::outline(pdf), warnings })
+    let outline = catch_unwind(AssertUnwindSafe(|| facts::outline(pdf))).unwrap_or_default();
+    Ok(Facts { metadata: facts::metadata(pdf, opened.encrypted), outline, warnings })
 }
 
 /// One file as read: its identity is the SHA-256 of its bytes.

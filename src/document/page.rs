@@ -5,7 +5,8 @@ use hayro_syntax::page::Page as Source;
 use super::blocks::blocks;
 use super::font::FontStore;
 use super::graphics::Frame;
-use super::interpret::{Glyph, HiddenGroups, Ink, interpret};
+use super::ink::{Glyph, Ink};
+use super::interpret::{HiddenGroups, interpret};
 use super::limits::Limits;
 use super::order::{reading_order, rearranged};
 use super::words::{Fragment, fragments};
@@ -45,6 +46,14 @@ pub(super) fn read(
     }
     let state = state(&ink, &blocks, width * height);
     (Page { number, label, width, height, state, blocks, unmapped_glyphs: ink.unmapped }, warnings)
+}
+
+/// A page that broke the parser.
+pub(super) fn unreadable(source: &Source<'_>, number: u32, label: Option<String>) -> (Page, Vec<DocumentWarning>) {
+    let (width, height) = source.render_dimensions();
+    let message = "the page broke the parser and was not read".to_owned();
+    let warning = DocumentWarning { code: "page-unreadable".to_owned(), page: Some(number), message };
+    (Page { number, label, width, height, state: PageState::Unreadable, blocks: Vec::new(), unmapped_glyphs: 0 }, vec![warning])
 }
 
 const REASONS: [HiddenReason; 6] = [

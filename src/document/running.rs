@@ -24,8 +24,8 @@ pub(super) fn mark(pages: &mut [Page]) {
         }
     }
     for (index, page) in pages.iter_mut().enumerate() {
-        let (width, height) = (page.width, page.height);
-        let _ = width;
+        let height = page.height;
+        mark_lone_number(page);
         for block in page.blocks.iter_mut() {
             let Some(kind) = edge_kind(block, height) else { continue };
             let text = block.text();
@@ -40,6 +40,25 @@ pub(super) fn mark(pages: &mut [Page]) {
                 block.level = None;
                 block.rows.clear();
             }
+        }
+    }
+}
+
+/// A page number that stands alone below (or above) everything else, in the outer fifth.
+fn mark_lone_number(page: &mut Page) {
+    let height = page.height;
+    let seen = || page.blocks.iter().enumerate().filter(|(_, block)| block.hidden.is_none());
+    let lowest = seen().max_by(|a, b| a.1.bbox.y1.total_cmp(&b.1.bbox.y1)).map(|(index, _)| index);
+    let highest = seen().min_by(|a, b| a.1.bbox.y0.total_cmp(&b.1.bbox.y0)).map(|(index, _)| index);
+    for (index, kind) in [(lowest, BlockKind::RunningFooter), (highest, BlockKind::RunningHeader)] {
+        let Some(block) = index.and_then(|index| page.blocks.get_mut(index)) else { continue };
+        let at_edge = match kind {
+            BlockKind::RunningFooter => block.bbox.y0 >= 0.8 * height,
+            _ => block.bbox.y1 <= 0.2 * height,
+        };
+        if at_edge && block.lines.len() == 1 && is_page_number(&block.text()) {
+            block.kind = kind;
+            block.level = None;
         }
     }
 }

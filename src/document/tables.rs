@@ -2,19 +2,20 @@
 
 use std::ops::Range;
 
-use super::blocks::FrameLine;
+use super::blocks::{FrameLine, list_marker};
 use super::graphics::Frame;
-use super::interpret::Rule;
+use super::ink::Rule;
+use super::words::FrameWord;
 use super::{Block, BlockKind, BoundingBox, Line, TableCell, TableRow};
 
-/// The runs of lines that form tables.
+/// The runs of lines that form tables: three lines of two or more cells, or two between drawn rules.
 pub(super) fn runs(lines: &[FrameLine<'_>], frame: Frame, rules: &[Rule]) -> Vec<Range<usize>> {
-    let _ = (frame, rules);
+    let rows: Vec<Vec<Cell>> = lines.iter().map(cells).collect();
     let mut runs = Vec::new();
     let mut at = 0;
     while at < lines.len() {
-        let end = run_from(lines, at);
-        if end > at {
+        let (end, full) = run_from(lines, &rows, at);
+        if full >= 3 || (full == 2 && is_ruled(&lines[at..end], frame, rules)) {
             runs.push(at..end);
             at = end;
         } else {
@@ -24,11 +25,80 @@ pub(super) fn runs(lines: &[FrameLine<'_>], frame: Frame, rules: &[Rule]) -> Vec
     runs
 }
 
-/// The end of the table that begins at `start`, or `start` where none does: at least three lines of two or more cells, with
-/// single-cell lines between them (a label that goes over two lines, a subheading) as long as they stay close.
-fn run_from(lines: &[FrameLine<'_>], start: usize) -> usize {
-    if lines[start].fragments.len() < 2 {
-        return start;
+/// A cell of one line, in the coordinates of the frame.
+#[derive(Clone, Debug)]
+struct Cell {
+    text: String,
+    u0: f32,
+    u1: f32,
+    v0: f32,
+    v1: f32,
+}
+
+impl Cell {
+    fn of(word: &FrameWord) -> Self {
+        Self { text: word.text.clone(), u0: word.u0, u1: word.u1, v0: word.v0, v1: word.v1 }
+    }
+
+    fn push(&mut self, text: &str, space: bool, other: (f32, f32, f32, f32)) {
+        if space {
+            self.text.push(' ');
+        }
+        self.text.push_str(text);
+        self.u0 = self.u0.min(other.0);
+        self.u1 = self.u1.max(other.1);
+        self.v0 = self.v0.min(other.2);
+        self.v1 = self.v1.max(other.3);
+    }
+
+    fn join(&mut self, next: &Self) {
+        self.push(&next.text, true, (next.u0, next.u1, next.v0, next.v1));
+    }
+}
+
+/// The cells of a line: its fragments, with a currency sign put to the figure after it and a percent sign or closing bracket to
+/// the one before. A list marker and its text are one cell.
+fn cells(line: &FrameLine<'_>) -> Vec<Cell> {
+    let mut cells: Vec<Cell> = Vec::new();
+    for fragment in &line.fragments {
+        for (index, word) in fragment.words.iter().enumerate() {
+            let own = (word.u0, word.u1, word.v0, word.v1);
+            let opens = index == 0
+                || (word.space_before && is_currency(&word.text) && cells.last().is_some_and(|cell| cell.text.ends_with(is_figure_end)));
+            match cells.last_mut() {
+                Some(last) if !opens => last.push(&word.text, word.space_before, own),
+                _ => cells.push(Cell::of(word)),
+            }
+        }
+    }
+    let mut merged: Vec<Cell> = Vec::new();
+    for cell in cells {
+        let joins = merged.last().is_some_and(|last| {
+            (is_currency(&last.text) && cell.text.starts_with(|c: char| c.is_ascii_digit() || "(-–—−.".contains(c)))
+                || (matches!(cell.text.as_str(), "%" | ")" | ")%" | "％") && last.text.ends_with(is_figure_end))
+                || (merged.len() == 1 && list_marker(&last.text).is_some_and(|marker| marker.is_bullet || last.text.len() <= 5))
+        });
+        match merged.last_mut() {
+            Some(last) if joins => last.join(&cell),
+            _ => merged.push(cell),
+        }
+    }
+    merged
+}
+
+fn is_currency(text: &str) -> bool {
+    matches!(text, "$" | "€" | "£" | "¥" | "NT$" | "US$" | "HK$" | "＄")
+}
+
+fn is_figure_end(c: char) -> bool {
+    c.is_ascii_digit() || ")—–-%".contains(c)
+}
+
+/// The end of the run that begins at `start`, and how many of its lines have two cells or more. Lines of one cell between them (a
+/// label over two lines, a subheading) belong to it as long as they stay close.
+fn run_from(lines: &[FrameLine<'_>], rows: &[Vec<Cell>], start: usize) -> (usize, usize) {
+    if rows[start].len() < 2 {
+        return (start, 0);
     }
     let mut end = start + 1;
     let mut full = 1;
@@ -36,10 +106,13 @@ fn run_from(lines: &[FrameLine<'_>], start: usize) -> usize {
     while end < lines.len() {
         let (before, line) = (&lines[end - 1], &lines[end]);
         let step = line.base - before.base;
-        if step <= 0.0 || step > 3.2 * line.size.max(before.size) {
+        if step <= 0.0 || step > 3.4 * line.size.max(before.size) {
             break;
         }
-        if line.fragments.len() >= 2 && shares_column(&lines[start..end], line) {
+        if rows[end].len() >= 2 {
+            if !shares_column(&rows[start..end], &rows[end], line.size) {
+                break;
+            }
             full += 1;
             last_full = end;
         } else if end - last_full > 2 || line.u1 - line.u0 > 0.7 * (lines[last_full].u1 - lines[last_full].u0) {
@@ -47,52 +120,45 @@ fn run_from(lines: &[FrameLine<'_>], start: usize) -> usize {
         }
         end += 1;
     }
-    if full >= 3 { last_full + 1 } else { start }
+    (last_full + 1, full)
 }
 
-/// Whether a cell of the line stands in a column of the lines above: same left edge, same right edge or same middle.
-fn shares_column(above: &[FrameLine<'_>], line: &FrameLine<'_>) -> bool {
-    let near = |a: f32, b: f32| (a - b).abs() <= 0.6 * line.size;
-    above.iter().rev().filter(|other| other.fragments.len() >= 2).take(4).any(|other| {
-        line.fragments.iter().skip(1).any(|cell| {
-            other
-                .fragments
-                .iter()
-                .skip(1)
-                .any(|o| near(o.u0, cell.u0) || near(o.u1, cell.u1) || near(o.u0 + o.u1, cell.u0 + cell.u1) || (cell.u0 < o.u1 && o.u0 < cell.u1))
-        })
+/// Whether a cell stands in a column of the rows above: under one of their cells.
+fn shares_column(above: &[Vec<Cell>], row: &[Cell], size: f32) -> bool {
+    above.iter().rev().filter(|other| other.len() >= 2).take(4).any(|other| {
+        row.iter().skip(1).any(|cell| other.iter().skip(1).any(|o| cell.u0 < o.u1 + 0.5 * size && o.u0 < cell.u1 + 0.5 * size))
     })
+}
+
+/// Whether at least two rules run across the lines.
+fn is_ruled(lines: &[FrameLine<'_>], frame: Frame, rules: &[Rule]) -> bool {
+    let bounds = lines.iter().map(|line| frame.box_to_page(line.u0, line.v0, line.u1, line.v1)).fold(BoundingBox::NOTHING, |all, b| all.union(&b));
+    let across = |rule: &&Rule| {
+        let near = rule.bbox.y0 >= bounds.y0 - 8.0 && rule.bbox.y1 <= bounds.y1 + 8.0;
+        rule.horizontal && near && rule.bbox.intersection(&bounds).width() >= 0.3 * bounds.width()
+    };
+    rules.iter().filter(across).count() >= 2
 }
 
 /// The table of a run of lines.
 pub(super) fn block(lines: &[FrameLine<'_>], frame: Frame) -> Block {
-    let columns = columns(lines);
-    let mut rows = Vec::new();
-    for line in lines {
+    let parts: Vec<Vec<Cell>> = lines.iter().map(cells).collect();
+    let columns = columns(&parts);
+    let mut rows: Vec<TableRow> = Vec::new();
+    for cells in &parts {
         let mut row = TableRow::default();
-        for fragment in &line.fragments {
-            let middle = (fragment.u0 + fragment.u1) / 2.0;
-            let column = columns.iter().position(|&(a, b)| middle >= a && middle <= b).unwrap_or(0) as u16;
-            let mut text = String::new();
-            for (index, word) in fragment.words.iter().enumerate() {
-                if index > 0 && word.space_before {
-                    text.push(' ');
-                }
-                text.push_str(&word.text);
-            }
-            let bbox = frame.box_to_page(fragment.u0, fragment.v0, fragment.u1, fragment.v1);
+        for cell in cells {
+            let column = column_of(&columns, cell);
+            let bbox = frame.box_to_page(cell.u0, cell.v0, cell.u1, cell.v1);
             match row.cells.last_mut() {
-                // `$` and its figure, `(` and `)`: one column, one cell.
-                Some(last) if last.column == column => {
-                    let last: &mut TableCell = last;
-                    last.text.push(' ');
-                    last.text.push_str(&text);
-                    last.bbox = last.bbox.union(&bbox);
-                }
-                _ => row.cells.push(TableCell { text, bbox, column }),
+                Some(last) if last.column == column => extend(last, &cell.text, &bbox),
+                _ => row.cells.push(TableCell { text: cell.text.clone(), bbox, column }),
             }
         }
-        rows.push(row);
+        match rows.last_mut() {
+            Some(last) if continues_label(last, &row) => merge(last, row),
+            _ => rows.push(row),
+        }
     }
     mark_header(&mut rows);
     let lines: Vec<Line> = lines.iter().map(|line| line.to_page(frame)).collect();
@@ -100,33 +166,63 @@ pub(super) fn block(lines: &[FrameLine<'_>], frame: Frame) -> Block {
     Block { kind: BlockKind::Table, level: None, hidden: None, bbox, lines, rows }
 }
 
-/// The columns as intervals: what the cells of the lines cover, those that overlap taken together.
-fn columns(lines: &[FrameLine<'_>]) -> Vec<(f32, f32)> {
-    let mut spans: Vec<(f32, f32)> =
-        lines.iter().filter(|line| line.fragments.len() >= 2).flat_map(|line| line.fragments.iter().map(|f| (f.u0, f.u1))).collect();
-    spans.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut columns: Vec<(f32, f32)> = Vec::new();
-    for (a, b) in spans {
-        match columns.last_mut() {
-            Some(last) if a <= last.1 => last.1 = last.1.max(b),
-            _ => columns.push((a, b)),
+fn extend(cell: &mut TableCell, text: &str, bbox: &BoundingBox) {
+    cell.text.push(' ');
+    cell.text.push_str(text);
+    cell.bbox = cell.bbox.union(bbox);
+}
+
+/// A label over two lines: the row so far is a label without figures, and the next goes on in lower case.
+fn continues_label(last: &TableRow, next: &TableRow) -> bool {
+    let (Some(label), Some(rest)) = (last.cells.first(), next.cells.first()) else { return false };
+    last.cells.len() == 1 && rest.column == label.column && rest.text.starts_with(char::is_lowercase)
+}
+
+fn merge(last: &mut TableRow, next: TableRow) {
+    let mut cells = next.cells.into_iter();
+    if let (Some(label), Some(rest)) = (last.cells.first_mut(), cells.next()) {
+        extend(label, &rest.text, &rest.bbox);
+    }
+    last.cells.extend(cells);
+}
+
+/// The columns as intervals. The fullest line, of those with figures where there are some, says how many there are; the other full lines widen them where a cell stands in
+/// one column only. Headers that span columns do not count.
+fn columns(rows: &[Vec<Cell>]) -> Vec<(f32, f32)> {
+    let has_figures = |row: &&Vec<Cell>| row.iter().skip(1).any(|cell| is_figure(&cell.text));
+    let body: Vec<&Vec<Cell>> = rows.iter().filter(has_figures).collect();
+    let rows: Vec<&Vec<Cell>> = if body.len() >= 2 { body } else { rows.iter().collect() };
+    let most = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+    let Some(seed) = rows.iter().rfind(|row| row.len() == most) else { return Vec::new() };
+    let mut columns: Vec<(f32, f32)> = seed.iter().map(|cell| (cell.u0, cell.u1)).collect();
+    for cell in rows.iter().filter(|row| 4 * row.len() >= 3 * most).flat_map(|row| row.iter()) {
+        let mut hits = columns.iter_mut().filter(|column| cell.u0 < column.1 && column.0 < cell.u1);
+        if let (Some(column), None) = (hits.next(), hits.next()) {
+            *column = (column.0.min(cell.u0), column.1.max(cell.u1));
         }
     }
     columns
 }
 
+/// The column that a cell overlaps most, else the nearest.
+fn column_of(columns: &[(f32, f32)], cell: &Cell) -> u16 {
+    let overlap = |column: &(f32, f32)| column.1.min(cell.u1) - column.0.max(cell.u0);
+    let best = columns.iter().enumerate().max_by(|a, b| overlap(a.1).total_cmp(&overlap(b.1)).then(b.0.cmp(&a.0)));
+    best.map_or(0, |(index, _)| index as u16)
+}
+
 /// The first rows name columns where they hold no figures but years, and rows with figures follow.
 fn mark_header(rows: &mut [TableRow]) {
-    let is_figure = |text: &str| {
-        let digits = text.chars().filter(char::is_ascii_digit).count();
-        digits > 0 && text.chars().all(|c| c.is_ascii_digit() || " .,()%$€£¥-–—+NTHKRMBUSD".contains(c)) && !is_year(text)
-    };
     let first_with_figures = rows.iter().position(|row| row.cells.iter().skip(1).any(|cell| is_figure(&cell.text)));
     if let Some(first) = first_with_figures {
         for row in &mut rows[..first.min(4)] {
             row.header = row.cells.len() >= 2 || row.cells.iter().any(|cell| cell.column > 0);
         }
     }
+}
+
+fn is_figure(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_digit()) && text.chars().all(|c| c.is_ascii_digit() || " .,()%$€£¥-–—+NTHKRMBUSD".contains(c)) && !is_year(text)
 }
 
 fn is_year(text: &str) -> bool {

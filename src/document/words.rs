@@ -10,7 +10,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::font::{Text, is_space};
 use super::graphics::Frame;
-use super::interpret::Glyph;
+use super::ink::Glyph;
 use super::Word;
 
 /// A piece of a line, in the coordinates of its frame.
@@ -177,7 +177,7 @@ struct Chunk {
 
 fn chunks(glyphs: &[&Glyph]) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
-    let mut overprint = Overprint::default();
+    let repeats = overprints(glyphs);
     let mut space = false;
     let mut last: Option<&Glyph> = None;
     for (index, &glyph) in glyphs.iter().enumerate() {
@@ -185,8 +185,7 @@ fn chunks(glyphs: &[&Glyph]) -> Vec<Chunk> {
             space = true;
             continue;
         }
-        let Some(c) = glyph.text.first() else { continue };
-        if overprint.is_repeat(c, glyph) {
+        if matches!(glyph.text, Text::Unmapped) || repeats[index] {
             continue;
         }
         let joins = last.is_some_and(|last| {
@@ -220,28 +219,47 @@ fn chunks(glyphs: &[&Glyph]) -> Vec<Chunk> {
     chunks
 }
 
-/// Finds glyphs painted again on the same spot: bold by overprinting, shadows.
-#[derive(Default)]
-struct Overprint(HashMap<(char, i32, i32), (f32, f32)>);
-
-impl Overprint {
-    fn is_repeat(&mut self, c: char, glyph: &Glyph) -> bool {
-        let tolerance = (0.12 * glyph.size).clamp(0.2, 1.0);
-        let cell = 1.0_f32;
-        for du in [-0.5, 0.5] {
-            for dv in [-0.5, 0.5] {
-                let key = (c, ((glyph.u0 + du) / cell).floor() as i32, ((glyph.base + dv) / cell).floor() as i32);
-                if let Some(&(u, base)) = self.0.get(&key)
-                    && (u - glyph.u0).abs() <= tolerance
-                    && (base - glyph.base).abs() <= tolerance
-                {
-                    return true;
-                }
+/// Which glyphs are painted again on the same spot: bold by overprinting, shadows. Only whole shown strings count, and single
+/// characters only where they follow their first painting at once or come in rows, so that nothing is dropped which a writer put
+/// there once.
+fn overprints(glyphs: &[&Glyph]) -> Vec<bool> {
+    let mut seen: HashMap<(char, i32, i32), (f32, f32)> = HashMap::new();
+    // Per string: its glyphs in all, the visible ones, whether all repeat, whether the string before is what they repeat.
+    let mut strings: Vec<(usize, usize, bool, bool)> = Vec::new();
+    let mut before: HashMap<(char, i32, i32), (f32, f32)> = HashMap::new();
+    for string in glyphs.chunk_by(|a, b| a.order == b.order) {
+        let visible = || string.iter().filter_map(|glyph| Some((glyph.text.first().filter(|c| !is_space(*c))?, *glyph)));
+        let count = visible().count();
+        let is_repeat = count > 0 && visible().all(|(c, glyph)| is_seen(&seen, c, glyph));
+        let follows = is_repeat && visible().all(|(c, glyph)| is_seen(&before, c, glyph));
+        if count > 0 {
+            before.clear();
+            for (c, glyph) in visible() {
+                let (key, place) = ((c, glyph.u0.floor() as i32, glyph.base.floor() as i32), (glyph.u0, glyph.base));
+                before.insert(key, place);
+                seen.entry(key).or_insert(place);
             }
         }
-        self.0.insert((c, (glyph.u0 / cell).floor() as i32, (glyph.base / cell).floor() as i32), (glyph.u0, glyph.base));
-        false
+        strings.push((string.len(), count, is_repeat, follows));
     }
+    let mut repeats = Vec::with_capacity(glyphs.len());
+    for (index, &(length, visible, is_repeat, follows)) in strings.iter().enumerate() {
+        let neighbour = |at: Option<usize>| at.and_then(|at| strings.get(at)).is_some_and(|string| string.2);
+        let counts = is_repeat && (visible > 1 || follows || neighbour(index.checked_sub(1)) || neighbour(Some(index + 1)));
+        repeats.resize(repeats.len() + length, counts);
+    }
+    repeats
+}
+
+/// Whether the same character stands on nearly the same spot; places are kept in cells of a point.
+fn is_seen(seen: &HashMap<(char, i32, i32), (f32, f32)>, c: char, glyph: &Glyph) -> bool {
+    let tolerance = (0.12 * glyph.size).clamp(0.2, 1.0);
+    [-0.5_f32, 0.5].into_iter().any(|du| {
+        [-0.5_f32, 0.5].into_iter().any(|dv| {
+            let key = (c, (glyph.u0 + du).floor() as i32, (glyph.base + dv).floor() as i32);
+            seen.get(&key).is_some_and(|(u, base)| (u - glyph.u0).abs() <= tolerance && (base - glyph.base).abs() <= tolerance)
+        })
+    })
 }
 
 /// Puts chunks on rows, top to bottom. Raised and lowered small pieces (footnote marks, indices) go to the row they touch.

@@ -238,7 +238,7 @@ fn phrase_row(label: &Label, head: &Head, phrases: &[Vec<f32>]) -> Row {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::single_range_in_vec_init)]
     use std::convert::Infallible;
 
     use super::*;

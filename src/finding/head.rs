@@ -318,6 +318,19 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_shipped_head_belongs_to_the_shipped_encoder_and_taxonomy() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let registry = crate::model::registry::Registry::open(&root.join("models")).unwrap();
+        let taxonomy = Taxonomy::load(&root.join("pipelines/taxonomy.toml")).unwrap();
+        let bytes = registry.load(DEFAULT).unwrap().take("risk-labels.safetensors").unwrap();
+        let head = Head::parse(Path::new("risk-labels.safetensors"), &bytes).unwrap();
+        let encoder = registry.card(crate::model::encoder::DEFAULT).unwrap().digest();
+        head.check(Path::new("risk-labels.safetensors"), &taxonomy, encoder).unwrap();
+        assert_eq!(head.labels().len(), 30);
+        assert!(head.labels().iter().all(|label| label.weak || (label.examples >= 8 && label.f1.unwrap() >= 0.4)));
+    }
+
+    #[test]
     fn a_damaged_head_says_what_is_wrong() {
         let message = |file: HeadFile| file.parse().unwrap_err().to_string();
         assert!(message(HeadFile { threshold: 1.5, ..HeadFile::default() }).contains("threshold"));

@@ -46,6 +46,17 @@ pub enum Method {
     Rule,
 }
 
+impl Method {
+    /// The name in records and events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::ZeroShot => "zero-shot",
+            Self::Rule => "rule",
+        }
+    }
+}
+
 /// What a word adds to the logit of a label.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contribution {

@@ -24,8 +24,9 @@ pub const LABELS: [(&str, &str, &str); 2] = [
 
 /// What instructions to a language model look like, on folded text (lower case, NFKC) in simplified characters. Narrow on
 /// purpose: a filing that writes *about* such attacks quotes them rarely, and then a person should look.
-const INSTRUCTIONS: [&str; 9] = [
-    r"\b(ignore|disregard|forget|override)\b.{0,30}\b(previous|prior|above|earlier|preceding|all|any|your)\b.{0,30}\b(instruction|prompt|rule|direction|guideline)s?\b",
+const INSTRUCTIONS: [&str; 10] = [
+    r"\b(ignore|disregard|forget|override)\b\s+((all|any|every|the|your|of|these|those)\s+)*(previous|prior|above|earlier|preceding|foregoing|system)\s+(\w+\s+)?(instruction|prompt|rule|direction|guideline)s?\b",
+    r"\b(ignore|disregard|forget|override)\b\s+((all|any|every|the|your|of|these|those)\s+)+(instruction|prompt)s?\b",
     r"\b(you are|act as|pretend to be)\b.{0,20}\b(an? )?(ai|language model|assistant|chatbot|llm)\b",
     r"\b(system|developer) prompt\b.{0,40}\b(is|reveal|print|ignore|override)\b",
     r"\bdo not (flag|report|mention|classify|summari[sz]e)\b.{0,60}\b(risk|risks|finding|findings|passage|document|issue|issues)\b",

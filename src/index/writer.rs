@@ -163,12 +163,12 @@ impl Writer {
         row.add_text(fields.row, kind);
         row.add_text(fields.doc, &document.stem);
         document.title.iter().for_each(|title| row.add_text(fields.title, title));
-        for institution in &document.institution {
+        if let Some(institution) = &document.institution {
             row.add_text(fields.institution, institution);
             row.add_text(fields.institution_name, institution);
         }
         document.document_type.iter().for_each(|document_type| row.add_text(fields.document_type, document_type));
-        for period in &document.period {
+        if let Some(period) = &document.period {
             row.add_text(fields.period, period);
             if let Some((first, last)) = days(period) {
                 row.add_u64(fields.period_first, first);

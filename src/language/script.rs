@@ -51,10 +51,11 @@ pub fn evidence(character: char) -> Evidence {
     if IN_BOTH_SCRIPTS.contains(character) {
         return if RARE_IN_TRADITIONAL.contains(character) { Evidence::Simplified } else { Evidence::None };
     }
-    if TABLES.to_simplified.contains_key(&character) {
-        Evidence::Traditional
-    } else if TABLES.to_traditional.contains_key(&character) {
+    // Simplified first: a variant of a simplified character has an entry in both tables.
+    if TABLES.to_traditional.contains_key(&character) {
         Evidence::Simplified
+    } else if TABLES.to_simplified.contains_key(&character) {
+        Evidence::Traditional
     } else {
         Evidence::None
     }
@@ -67,6 +68,9 @@ pub fn is_han(character: char) -> bool {
 
 /// No character below it has another form in the other script.
 const FIRST_IDEOGRAPH: char = '\u{3400}';
+
+/// Two simplified forms of one word, from 帳 and 賬: matched as one.
+const VARIANTS: [(char, char); 2] = [('账', '帐'), ('賬', '帐')];
 
 struct Tables {
     to_simplified: HashMap<char, char>,
@@ -86,7 +90,7 @@ fn table(direction: BuiltinConfig) -> HashMap<char, char> {
         return HashMap::new();
     };
     let ideographs = ['\u{3400}'..='\u{4DBF}', '\u{4E00}'..='\u{9FFF}', '\u{20000}'..='\u{2A6DF}'].into_iter().flatten();
-    let mut table = HashMap::new();
+    let mut table: HashMap<char, char> = HashMap::new();
     let mut buffer = [0; 4];
     for character in ideographs {
         let converted = converter.convert(character.encode_utf8(&mut buffer));
@@ -96,6 +100,9 @@ fn table(direction: BuiltinConfig) -> HashMap<char, char> {
         {
             table.insert(character, other);
         }
+    }
+    if matches!(direction, BuiltinConfig::T2s) {
+        table.extend(VARIANTS);
     }
     table
 }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use walkdir::WalkDir;
 
-use super::{Ledger, LedgerError, Result, file};
+use super::audit::AuditKind;
+use super::{Ledger, LedgerError, Result, audit, file};
 use crate::digest::Digest;
 
 /// How an artefact was made: the stage and its version, the inputs, the parameters, the models, the kernel profile.
@@ -18,7 +20,8 @@ pub struct ArtefactKey {
 }
 
 impl ArtefactKey {
-    /// The key of an artefact. `parameters` is a canonical text of everything that can change the output.
+    /// The key of an artefact. `parameters` is a canonical text of everything else that can change the output: settings,
+    /// versions of external tools.
     pub fn new(stage: &'static str, version: u32, inputs: &[Digest], parameters: &str, models: &[Digest], profile: &str) -> Self {
         let mut parts: Vec<Vec<u8>> = vec![stage.into(), version.to_le_bytes().into(), parameters.into(), profile.into()];
         parts.push((inputs.len() as u64).to_le_bytes().into());
@@ -44,43 +47,61 @@ const COMPRESSION: i32 = 3;
 const LARGEST: usize = 2 << 30;
 
 impl Ledger {
-    /// The artefact under `key`; none where it was not made, or where its file is gone or changed (then it is made again, and
-    /// the loss is in the audit chain).
+    /// The artefact under `key`; none where it was not made, or where its file is gone, changed or unreadable. It is then made
+    /// again, and [`Ledger::keep_artefact`] puts the loss into the audit chain.
     pub fn artefact<T: DeserializeOwned>(&self, key: &ArtefactKey) -> Result<Option<T>> {
-        self.artefact_of(&key.digest)
+        self.artefact_at(&key.digest)
     }
 
-    /// The same for a key that was kept as a digest.
-    pub fn artefact_of<T: DeserializeOwned>(&self, key: &Digest) -> Result<Option<T>> {
+    /// The same by the digest of a key, as [`super::StageKeys`] holds it.
+    pub fn artefact_at<T: DeserializeOwned>(&self, key: &Digest) -> Result<Option<T>> {
         let Some(content) = self.artefact_content(key)? else { return Ok(None) };
-        let path = self.artefact_path(&content);
-        let packed = match std::fs::read(&path) {
-            Ok(packed) if Digest::of(&packed) == content => packed,
-            Ok(_) => {
-                tracing::warn!(artefact = %content, "an artefact was changed on disk and is made again");
-                return Ok(None);
+        match self.stored(&content)? {
+            Stored::Whole(packed) => match unpack(&packed) {
+                Ok(value) => Ok(Some(value)),
+                Err(detail) => {
+                    tracing::warn!(artefact = %content, detail, "an artefact cannot be read back and is made again");
+                    Ok(None)
+                }
+            },
+            Stored::Lost(how) => {
+                tracing::warn!(artefact = %content, "an artefact is {how} and is made again");
+                Ok(None)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                tracing::warn!(artefact = %content, "an artefact is gone from disk and is made again");
-                return Ok(None);
-            }
-            Err(source) => return Err(file("read", &path, source)),
-        };
-        unpack(&packed).map(Some).map_err(|detail| LedgerError::Corrupt { what: format!("artefact {content}"), detail })
+        }
     }
 
-    /// Keeps an artefact: the file is on disk before the row is. Returns the digest of the file.
+    /// Keeps an artefact: the file is on disk, whole, before the row is. Returns the digest of the file.
+    ///
+    /// # Errors
+    /// A full disk or another failure of file or database; then neither the file nor the row is there.
     pub fn keep_artefact<T: Serialize>(&self, key: &ArtefactKey, value: &T) -> Result<Digest> {
         let packed =
             pack(value).map_err(|detail| LedgerError::Corrupt { what: format!("an artefact of {}", key.stage), detail })?;
         let content = Digest::of(&packed);
-        let path = self.artefact_path(&content);
-        if std::fs::read(&path).map_or(true, |there| Digest::of(&there) != content) {
-            write_durably(&path, &packed)?;
+        let before = self.artefact_content(&key.digest)?;
+        let lost = match &before {
+            Some(before) => match self.stored(before)? {
+                Stored::Whole(_) if *before == content => return Ok(content),
+                Stored::Whole(_) => Some("unreadable"),
+                Stored::Lost(how) => Some(how),
+            },
+            None => None,
+        };
+        if !matches!(self.stored(&content)?, Stored::Whole(_)) {
+            write_durably(&self.artefact_path(&content), &packed)?;
         }
-        self.database
+        let transaction = self.database.unchecked_transaction()?;
+        transaction
             .prepare_cached("INSERT OR REPLACE INTO artefact (key, stage, content, bytes) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![key.digest.as_bytes(), key.stage, content.as_bytes(), packed.len() as i64])?;
+        if let Some(how) = lost {
+            let payload = serde_json::json!({
+                "artefact": before, "stage": key.stage, "key": key.digest, "found": how, "made_again": content,
+            });
+            audit::append(&transaction, AuditKind::Recovery, &payload)?;
+        }
+        transaction.commit()?;
         Ok(content)
     }
 
@@ -96,6 +117,22 @@ impl Ledger {
         let name = content.to_string();
         self.folder.join("artefacts").join(&name[..2]).join(&name[2..4]).join(name)
     }
+
+    fn stored(&self, content: &Digest) -> Result<Stored> {
+        let path = self.artefact_path(content);
+        match std::fs::read(&path) {
+            Ok(packed) if Digest::of(&packed) == *content => Ok(Stored::Whole(packed)),
+            Ok(_) => Ok(Stored::Lost("changed on disk")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Stored::Lost("gone from disk")),
+            Err(source) => Err(file("read", &path, source)),
+        }
+    }
+}
+
+/// What lies under a content digest.
+enum Stored {
+    Whole(Vec<u8>),
+    Lost(&'static str),
 }
 
 fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, String> {
@@ -112,17 +149,39 @@ fn unpack<T: DeserializeOwned>(packed: &[u8]) -> Result<T, String> {
     postcard::from_bytes(&plain).map_err(|error| error.to_string())
 }
 
+/// The start of the names of files that are being written.
+const UNFINISHED: &str = ".writing-";
+
 /// Writes a file so that after a crash it is there whole or not at all: to a temporary file beside it, synced, renamed, and the
-/// folder synced too.
+/// folder synced too, with the folders that were made for it. Readable by its owner alone.
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
+        // The folder above the topmost new one has a new entry too.
+        let made: Vec<&Path> =
+            folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
         std::fs::create_dir_all(folder)?;
-        let mut temporary = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
+        let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
         temporary.write_all(bytes)?;
         temporary.as_file().sync_all()?;
         temporary.persist(path).map_err(|error| error.error)?;
-        std::fs::File::open(folder)?.sync_all()
+        let above = made.last().and_then(|topmost| topmost.parent()).filter(|above| !above.as_os_str().is_empty());
+        for folder in std::iter::once(folder).chain(made.iter().skip(1).copied()).chain(above) {
+            std::fs::File::open(folder)?.sync_all()?;
+        }
+        Ok(())
     };
     write().map_err(|source| file("write", path, source))
+}
+
+/// Removes what a writer that was killed left unfinished; returns how many files.
+pub(super) fn remove_left_overs(data: &Path) -> Result<u32> {
+    let mut removed = 0;
+    for entry in WalkDir::new(data).into_iter().filter_map(std::result::Result::ok) {
+        if entry.file_type().is_file() && entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            std::fs::remove_file(entry.path()).map_err(|source| file("remove", entry.path(), source))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }

@@ -39,6 +39,9 @@ pub struct DocumentRecord {
     pub pages: PageTally,
     /// What the report says about the file.
     pub warnings: Vec<String>,
+    /// The labels that were looked for.
+    #[serde(default)]
+    pub labels_sought: Vec<String>,
     /// The keys of its artefacts.
     pub keys: StageKeys,
     /// Flags that wait for review: under no rule, or above the number of cases per document.
@@ -128,16 +131,6 @@ impl Ledger {
         rows.map(|record| parse(&record?)).collect()
     }
 
-    /// Earlier versions of a filing: documents with the same filing id, and the one that is superseded.
-    pub fn lineage(&self, record: &DocumentRecord) -> Result<Vec<Digest>> {
-        let supersedes = record.supersedes.map(|digest| digest.as_bytes().to_vec());
-        let mut query = self.database.prepare_cached(
-            "SELECT digest FROM document WHERE digest <> ?1 AND ((?2 IS NOT NULL AND filing = ?2) OR digest = ?3) ORDER BY sequence DESC",
-        )?;
-        let rows = query.query_map(params![record.digest.as_bytes(), record.filing, supersedes], digest_column)?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
     /// Where a document's bytes were seen.
     pub fn sources(&self, digest: &Digest) -> Result<Vec<String>> {
         let mut query = self.database.prepare_cached("SELECT uri FROM source WHERE document = ?1 ORDER BY uri")?;
@@ -145,7 +138,7 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The digest of the bytes last seen at a path.
+    /// The document whose bytes were last seen at a path.
     pub fn source(&self, uri: &str) -> Result<Option<Digest>> {
         let mut query = self.database.prepare_cached("SELECT document FROM source WHERE uri = ?1")?;
         Ok(query.query_row([uri], digest_column).optional()?)
@@ -166,19 +159,25 @@ impl Ledger {
 pub(super) fn upsert(transaction: &Transaction<'_>, run: i64, record: &DocumentRecord, state: &Digest) -> Result<u64> {
     let sequence: i64 = transaction.query_row("SELECT coalesce(max(sequence), 0) + 1 FROM document", [], |row| row.get(0))?;
     let supersedes = record.supersedes.map(|digest| digest.as_bytes().to_vec());
-    transaction.execute(
-        "INSERT OR REPLACE INTO document (digest, sequence, stem, state, run, filing, supersedes, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![
+    transaction
+        .prepare_cached(
+            "INSERT INTO document (digest, sequence, entered, stem, state, run, filing, filed_at, supersedes, record)
+             VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (digest) DO UPDATE SET sequence = excluded.sequence, stem = excluded.stem, state = excluded.state,
+               run = excluded.run, filing = excluded.filing, filed_at = excluded.filed_at, supersedes = excluded.supersedes,
+               record = excluded.record",
+        )?
+        .execute(params![
             record.digest.as_bytes(),
             sequence,
             record.stem,
             state.as_bytes(),
             run,
             record.filing,
+            record.filed_at,
             supersedes,
             serde_json::json!(record).to_string()
-        ],
-    )?;
+        ])?;
     Ok(sequence.unsigned_abs())
 }
 

@@ -61,8 +61,11 @@ impl Ledger {
 
     /// Takes a file out of quarantine, because it was read.
     pub fn release(&mut self, path: &str) -> Result<()> {
-        self.database.execute("DELETE FROM quarantine WHERE path = ?1", [path])?;
-        Ok(())
+        let transaction = self.database.transaction()?;
+        if transaction.execute("DELETE FROM quarantine WHERE path = ?1", [path])? > 0 {
+            super::audit::append(&transaction, AuditKind::Quarantine, &serde_json::json!({ "path": path, "released": true }))?;
+        }
+        Ok(transaction.commit()?)
     }
 
     /// All files in quarantine, by path.

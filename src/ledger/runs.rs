@@ -1,13 +1,15 @@
 //! Runs, and what became of each of their inputs.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use super::audit::AuditKind;
-use super::{Ledger, Result, now};
+use super::{Ledger, LedgerError, Result, now};
+use crate::case::rules::CaseSpec;
 use crate::digest::Digest;
 
 /// What a run starts with.
@@ -17,7 +19,7 @@ pub struct RunStart {
     pub pipeline: String,
     /// SHA-256 of the pipeline file.
     pub pipeline_digest: Digest,
-    /// The pipeline's rules and connectors for cases as JSON, without secrets: `cases deliver` reads them later.
+    /// The pipeline's [`CaseSpec`] as JSON: `cases deliver` reads it later. It holds no secrets, only where they are.
     pub cases: String,
     /// Digest by name of each model.
     pub models: BTreeMap<String, Digest>,
@@ -54,8 +56,12 @@ pub struct RunRecord {
 impl RunRecord {
     /// The number as people write it.
     pub fn name(&self) -> String {
-        format!("R-{:04}", self.number)
+        run_name(self.number)
     }
+}
+
+fn run_name(number: i64) -> String {
+    format!("R-{number:04}")
 }
 
 /// What became of one input of a run.
@@ -101,7 +107,7 @@ impl Ledger {
         )?;
         let number = transaction.last_insert_rowid();
         let payload = serde_json::json!({
-            "run": id, "number": number, "pipeline": start.pipeline, "pipeline_sha256": start.pipeline_digest,
+            "run": id, "name": run_name(number), "pipeline": start.pipeline, "pipeline_sha256": start.pipeline_digest,
             "models": start.models, "kernel_profile": start.kernel_profile, "version": version,
         });
         super::audit::append(&transaction, AuditKind::RunStarted, &payload)?;
@@ -114,7 +120,7 @@ impl Ledger {
     pub fn end_run(&mut self, run: &RunRecord, exit: u8, report: Digest) -> Result<()> {
         let transaction = self.database.transaction()?;
         transaction.execute("UPDATE run SET ended = ?2, exit = ?3 WHERE number = ?1", params![run.number, now(), exit])?;
-        let payload = serde_json::json!({ "run": run.id, "exit": exit, "report_sha256": report });
+        let payload = serde_json::json!({ "run": run.id, "name": run.name(), "exit": exit, "report_sha256": report });
         super::audit::append(&transaction, AuditKind::RunEnded, &payload)?;
         Ok(transaction.commit()?)
     }
@@ -130,6 +136,42 @@ impl Ledger {
         let mut query = self.database.prepare(&format!("SELECT {COLUMNS} FROM run ORDER BY number DESC LIMIT ?1"))?;
         let rows = query.query_map([limit as i64], record)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What became of the inputs of a run, by path.
+    pub fn run_inputs(&self, number: i64) -> Result<Vec<InputRecord>> {
+        let mut query = self
+            .database
+            .prepare("SELECT path, state, document, reason, message, remedy FROM run_input WHERE run = ?1 ORDER BY path")?;
+        let rows = query.query_map([number], |row| {
+            Ok(InputRecord {
+                path: row.get(0)?,
+                state: row.get(1)?,
+                document: row.get::<_, Option<[u8; 32]>>(2)?.map(Digest::from_bytes),
+                reason: row.get(3)?,
+                message: row.get(4)?,
+                remedy: row.get(5)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The case section of the last run's pipeline file, with that run: what `cases deliver` sends to.
+    ///
+    /// # Errors
+    /// A failure of the database, or a section that this program cannot read.
+    pub fn latest_cases(&self) -> Result<Option<(RunRecord, CaseSpec)>> {
+        let Some(run) = self.runs(1)?.pop() else { return Ok(None) };
+        let spec = serde_json::from_str(&run.cases).map_err(|error| LedgerError::Corrupt {
+            what: format!("the case section of run {}", run.name()),
+            detail: error.to_string(),
+        })?;
+        Ok(Some((run, spec)))
+    }
+
+    /// The folder of a run: its report and its checkpoint.
+    pub fn run_folder(&self, run: &RunRecord) -> PathBuf {
+        self.folder().join("runs").join(run.name())
     }
 
     /// Records what became of an input.
@@ -151,7 +193,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
         pipeline: row.get(2)?,
         cases: row.get(3)?,
         version: row.get(4)?,
-        models: serde_json::from_str(&models).unwrap_or_default(),
+        models: serde_json::from_str(&models)
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error)))?,
         kernel_profile: row.get(6)?,
         started: row.get(7)?,
         ended: row.get(8)?,

@@ -67,7 +67,8 @@ impl Archive {
         let (record, artefacts) = self.load(digest)?;
         let Artefacts { document, passages, findings, summary, .. } = &artefacts;
         let found = |label: &str| findings.iter().any(|finding| finding.label == label);
-        let none_found = self.taxonomy.labels().filter(|label| !found(&label.id));
+        let sought = |label: &str| record.labels_sought.iter().any(|sought| sought == label);
+        let none_found = self.taxonomy.labels().filter(|label| sought(&label.id) && !found(&label.id));
         let run = self.ledger.runs(1).or_fail(cannot)?.into_iter().next();
         let flags = self.flags_of(digest)?;
         let to_cases = flags.iter().filter(|flag| flag.case_id.is_some()).count() as u32;

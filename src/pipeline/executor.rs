@@ -26,7 +26,7 @@ use crate::error::{Error, OrFail, Result};
 use crate::finding::taxonomy::Taxonomy;
 use crate::finding::{Classifier, Finding};
 use crate::index::{Index, Writer};
-use crate::ledger::{Access, DocumentRecord, InputRecord, Ledger, PageTally, RunRecord, RunStart};
+use crate::ledger::{Access, DocumentRecord, InputRecord, Ledger, LedgerError, PageTally, RunRecord, RunStart};
 use crate::model::ModelError;
 use crate::model::encoder::{self, Encoder};
 use crate::model::registry::Registry;
@@ -122,10 +122,13 @@ pub fn run(
 }
 
 fn start(ledger: &mut Ledger, pipeline: &Pipeline, models: &Models) -> Result<RunRecord> {
+    // `cases deliver` may be started elsewhere later.
+    let mut cases = pipeline.spec.case.clone();
+    cases.resolve(pipeline.path.parent().unwrap_or(Path::new("")));
     let start = RunStart {
         pipeline: pipeline.name_at_digest(),
         pipeline_digest: pipeline.digest,
-        cases: serde_json::json!(pipeline.spec.case).to_string(),
+        cases: serde_json::json!(cases).to_string(),
         models: models.names.iter().cloned().collect(),
         kernel_profile: models.encoder.profile().to_owned(),
     };
@@ -266,7 +269,7 @@ impl<'a> Recorder<'a> {
             run,
             writer,
             report,
-            targets: spec.case.connector.iter().map(|connector| connector.name.clone()).collect(),
+            targets: spec.case.targets(),
             sequence: 0,
             uncommitted: 0,
             last_commit: Instant::now(),
@@ -386,6 +389,8 @@ impl<'a> Recorder<'a> {
         let judge = &self.batch.judge;
         let (cases, in_review) = record::cases(judge.pipeline, self.run, &row, judged, judge.taxonomy, &uri, &time);
         row.in_review = in_review;
+        let sought = judge.taxonomy.labels().filter(|label| judge.pipeline.spec.finding.seeks(&label.id));
+        row.labels_sought = sought.map(|label| label.id.clone()).collect();
         let candidates = record::flag_candidates(judged);
         let (counts, sequence) = self
             .ledger()
@@ -545,9 +550,9 @@ impl Artefacts {
     pub(super) fn load(ledger: &Ledger, record: &DocumentRecord) -> Result<Option<Self>> {
         let keys = &record.keys;
         let cannot = || format!("cannot read what was made of {}", record.stem);
-        let (document, passages) = (ledger.artefact_of(&keys.document), ledger.artefact_of(&keys.passages));
-        let (scored, findings) = (ledger.artefact_of(&keys.scores), ledger.artefact_of(&keys.findings));
-        let summary = ledger.artefact_of(&keys.summary);
+        let (document, passages) = (ledger.artefact_at(&keys.document), ledger.artefact_at(&keys.passages));
+        let (scored, findings) = (ledger.artefact_at(&keys.scores), ledger.artefact_at(&keys.findings));
+        let summary = ledger.artefact_at(&keys.summary);
         let parts = (
             document.or_fail(cannot)?,
             passages.or_fail(cannot)?,
@@ -572,7 +577,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn is_disk_full(error: &Error) -> bool {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = source {
-        if cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::StorageFull) {
+        let in_file = cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::StorageFull);
+        let in_ledger = cause.downcast_ref::<LedgerError>().is_some_and(|error| matches!(error, LedgerError::DiskFull { .. }));
+        if in_file || in_ledger {
             return true;
         }
         source = cause.source();

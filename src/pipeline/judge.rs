@@ -30,38 +30,33 @@ const MICRO_BATCH: usize = 8;
 
 /// What the models say of one passage: everything of it that does not depend on thresholds above the floor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ScoredPassage {
+pub(super) struct ScoredPassage {
     /// The calibrated score of each label, in the classifier's order; empty for hidden text.
-    pub scores: Vec<f32>,
+    pub(super) scores: Vec<f32>,
     /// Findings at the floor: what a lower threshold would raise is here already.
-    pub candidates: Vec<Finding>,
+    pub(super) candidates: Vec<Finding>,
     /// The passage's embedding (unit length), quantised to whole numbers; none for hidden text.
-    pub vector: Option<QuantisedVector>,
+    pub(super) vector: Option<QuantisedVector>,
     /// Whether the encoder had to cut the passage.
-    pub truncated: bool,
+    pub(super) truncated: bool,
 }
 
 /// A unit vector as whole numbers and their scale: `value = scale * number`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct QuantisedVector {
+pub(super) struct QuantisedVector {
     /// What a number is worth.
-    pub scale: f32,
+    pub(super) scale: f32,
     /// The numbers.
-    pub values: Vec<i8>,
+    pub(super) values: Vec<i8>,
 }
 
 impl QuantisedVector {
     /// Scales `vector` to unit length and rounds it to 8 bits.
-    pub fn of_unit(vector: &[f32]) -> Self {
+    pub(super) fn of_unit(vector: &[f32]) -> Self {
         let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
         let largest = vector.iter().fold(0.0_f32, |largest, value| largest.max(value.abs())).max(f32::MIN_POSITIVE);
         let values = vector.iter().map(|value| (value / largest * 127.0).round() as i8).collect();
         Self { scale: largest / norm / 127.0, values }
-    }
-
-    /// The vector.
-    pub fn to_vec(&self) -> Vec<f32> {
-        self.values.iter().map(|&value| f32::from(value) * self.scale).collect()
     }
 }
 
@@ -172,17 +167,16 @@ impl Judge<'_> {
     /// The candidates that reach their threshold and are looked for, with the findings by rule.
     fn findings(&self, passages: &[Passage], scored: &[ScoredPassage]) -> Vec<Finding> {
         let spec = &self.pipeline.spec.finding;
-        let wanted = |label: &String| (spec.labels.is_empty() || spec.labels.contains(label)) && !spec.exclude.contains(label);
         let threshold = |label: &str| {
             let standing = self.classifier.standing(label).map(|standing| standing.threshold);
             spec.thresholds.get(label).copied().or(standing).unwrap_or(1.0)
         };
-        let by_model = scored.iter().flat_map(|scored| &scored.candidates).filter(|finding| wanted(&finding.label));
+        let by_model = scored.iter().flat_map(|scored| &scored.candidates).filter(|finding| spec.seeks(&finding.label));
         let by_model = by_model.filter_map(|finding| {
             let threshold = threshold(&finding.label);
             (finding.score >= threshold).then(|| Finding { threshold, ..finding.clone() })
         });
-        let by_rule = passages.iter().flat_map(rules::findings).filter(|finding| wanted(&finding.label));
+        let by_rule = passages.iter().flat_map(rules::findings).filter(|finding| spec.seeks(&finding.label));
         let mut findings: Vec<Finding> = by_model.chain(by_rule).collect();
         findings.sort_by(|a, b| a.passage.cmp(&b.passage).then_with(|| a.label.cmp(&b.label)));
         findings

@@ -11,7 +11,7 @@ use super::report::StageSpeed;
 
 /// The stages that take time, in the order of the flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub(super) enum Stage {
     /// Bytes to pages of words, in the worker process.
     Read,
     /// Pages to passages.
@@ -28,7 +28,7 @@ impl Stage {
     const ALL: [Self; 5] = [Self::Read, Self::Passage, Self::Judge, Self::Summarise, Self::Record];
 
     /// The name in reports.
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Passage => "passage",
@@ -43,7 +43,7 @@ impl Stage {
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Progress of one run, on standard error: bars on a terminal, a line now and then elsewhere, nothing when quiet.
-pub struct Progress {
+pub(super) struct Progress {
     started: Instant,
     documents: u64,
     display: Display,
@@ -66,7 +66,7 @@ struct Tally {
 
 impl Progress {
     /// Progress over `documents` inputs.
-    pub fn start(documents: usize, quiet: bool) -> Self {
+    pub(super) fn start(documents: usize, quiet: bool) -> Self {
         let documents = documents as u64;
         let display = match (quiet, std::io::stderr().is_terminal()) {
             (true, _) => Display::Silent,
@@ -77,7 +77,7 @@ impl Progress {
     }
 
     /// Runs a stage over `pages` pages and books its time.
-    pub fn time<T>(&self, stage: Stage, pages: u32, work: impl FnOnce() -> T) -> T {
+    pub(super) fn time<T>(&self, stage: Stage, pages: u32, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = work();
         self.add(stage, pages, start.elapsed());
@@ -85,7 +85,7 @@ impl Progress {
     }
 
     /// Books pages and time of a stage.
-    pub fn add(&self, stage: Stage, pages: u32, time: Duration) {
+    pub(super) fn add(&self, stage: Stage, pages: u32, time: Duration) {
         let (stage_pages, stage_time) = {
             let mut tally = self.tally();
             let entry = tally.stages.entry(stage).or_default();
@@ -102,7 +102,7 @@ impl Progress {
     }
 
     /// A document is through, with so many pages; `note` is said where something went wrong with it.
-    pub fn document_done(&self, pages: u32, note: Option<&str>) {
+    pub(super) fn document_done(&self, pages: u32, note: Option<&str>) {
         let mut tally = self.tally();
         tally.documents_done += 1;
         tally.pages_done += u64::from(pages);
@@ -134,7 +134,7 @@ impl Progress {
     }
 
     /// Takes the bars away.
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Display::Bars { whole, stages, .. } = &self.display {
             stages.values().for_each(ProgressBar::finish_and_clear);
             whole.finish_and_clear();
@@ -142,12 +142,12 @@ impl Progress {
     }
 
     /// The wall time so far.
-    pub fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
     /// Pages and time of each stage so far.
-    pub fn stages(&self) -> BTreeMap<String, StageSpeed> {
+    pub(super) fn stages(&self) -> BTreeMap<String, StageSpeed> {
         let tally = self.tally();
         let speed = |&(pages, time): &(u32, Duration)| StageSpeed {
             pages,

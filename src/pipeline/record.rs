@@ -5,27 +5,21 @@ use std::collections::BTreeMap;
 use super::inputs::{Declared, lei_is_valid};
 use super::judge::{Judged, ScoredPassage};
 use super::spec::Pipeline;
-use crate::case::event::{
-    CaseData, CaseEvent, EventContribution, EventDocument, EventInstitution, EventLabel, EventSentence, Handling, Links,
-    Provenance, Review, Status, Target,
-};
-use crate::case::rules::{DocumentFacts, FlagFacts, Group, Selection};
+use crate::case::draft::{Flagged, Subject, draft};
+use crate::case::event::{EventDocument, EventInstitution, EventModel, EventSentence, Provenance};
+use crate::case::rules::{DocumentFacts, FlagFacts, Selection};
 use crate::digest::Digest;
 use crate::document::{Document, PageState};
 use crate::finding::taxonomy::Taxonomy;
-use crate::finding::{Finding, Method};
+use crate::finding::Finding;
 use crate::index::{IndexedDocument, IndexedPassage, PageStart};
-use crate::language::offsets::CodePoints;
 use crate::ledger::{CaseCandidate, DocumentRecord, FlagCandidate, PageTally, RunRecord};
-use crate::passage::{Passage, PassageKind, locate};
-use crate::summary::Origin;
+use crate::model::encoder;
+use crate::passage::{Passage, PassageKind};
 use crate::verdict::Outcome;
 
 use super::repair::{CheckedSummary, Fate};
 use super::view::page_label;
-
-/// Passages that an event carries besides the strongest.
-const FURTHER_TARGETS: usize = 20;
 
 /// A document's row, with what the manifest declares in place of what was detected.
 pub(super) fn document_record(
@@ -66,6 +60,7 @@ pub(super) fn document_record(
         language: main_language(&judged.passages),
         pages: page_tally(&judged.document),
         warnings: warnings(judged, declared),
+        labels_sought: Vec::new(),
         keys: judged.keys.clone(),
         in_review: 0,
         sentences: sentences.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
@@ -125,23 +120,10 @@ fn warnings(judged: &Judged, declared: &Declared) -> Vec<String> {
 
 /// The findings as the ledger keeps them; the order is that of the findings.
 pub(super) fn flag_candidates(judged: &Judged) -> Vec<FlagCandidate> {
+    let label = |page: u32| page_label(&judged.document, page);
     let candidate = |finding: &Finding| {
         let passage = judged.passages.get(finding.passage as usize)?;
-        let evidence: Vec<&str> = finding.evidence.iter().map(|span| span.of(&passage.text)).collect();
-        let page = finding.evidence.first().and_then(|span| locate(passage, *span).first().map(|location| location.page));
-        let page = page.or_else(|| passage.pages().map(|(first, _)| first));
-        Some(FlagCandidate {
-            label: finding.label.clone(),
-            score: finding.score,
-            threshold: finding.threshold,
-            method: method_name(finding.method).to_owned(),
-            evidence: evidence.join(" … "),
-            passage: finding.passage,
-            page,
-            page_label: page.and_then(|page| page_label(&judged.document, page)),
-            section: passage.heading_path.last().cloned(),
-            words: finding.attribution.iter().take(6).map(|word| word.span.of(&passage.text).to_owned()).collect(),
-        })
+        Some(FlagCandidate::new(finding, passage, &label, verdicts_on(&judged.summary, finding)))
     };
     judged.findings.iter().filter_map(candidate).collect()
 }
@@ -164,144 +146,95 @@ pub(super) fn cases(
     let flags: Vec<FlagFacts<'_>> = judged
         .findings
         .iter()
-        .map(|finding| FlagFacts { label: &finding.label, score: finding.score, verdict: verdict_on(&judged.summary, finding) })
+        .map(|finding| FlagFacts {
+            label: &finding.label,
+            group: taxonomy.label(&finding.label).map(|label| label.group.as_str()),
+            score: finding.score,
+            verdict: verdicts_on(&judged.summary, finding).first().copied(),
+        })
         .collect();
     let Selection { groups, in_review } = spec.select(&facts, &flags);
-    let builder = EventBuilder { pipeline, run, record, judged, taxonomy, source_uri, time };
-    let cases = groups.iter().filter_map(|group| builder.case(group)).collect();
-    (cases, in_review as u32)
-}
-
-/// The check result of the summary's sentence that rests on a finding's passage under its label.
-fn verdict_on(summary: &CheckedSummary, finding: &Finding) -> Option<Outcome> {
-    let section = summary.sections.iter().find(|section| section.label == finding.label)?;
-    let sentence = section
-        .sentences
+    let subject = subject(pipeline, run, record, taxonomy, source_uri, time);
+    let flagged: Vec<Flagged<'_>> = judged
+        .findings
         .iter()
-        .find(|checked| checked.sentence.citations.iter().any(|citation| citation.passage == finding.passage))?;
-    Some(sentence.verdict.outcome)
+        .filter_map(|finding| Some(Flagged { finding, passage: judged.passages.get(finding.passage as usize)? }))
+        .collect();
+    let cases = groups.into_iter().filter_map(|group| {
+        let event = draft(spec, &subject, &group, &flagged, sentences(judged, &group.label))?;
+        Some(CaseCandidate { label: group.label, candidates: group.flags, event })
+    });
+    (cases.collect(), in_review as u32)
 }
 
-struct EventBuilder<'a> {
+/// The check results of the summary's sentences that rest on a finding's passage under its label.
+fn verdicts_on(summary: &CheckedSummary, finding: &Finding) -> Vec<Outcome> {
+    let sections = summary.sections.iter().filter(|section| section.label == finding.label);
+    let sentences = sections.flat_map(|section| &section.sentences);
+    let on_passage = sentences.filter(|checked| checked.sentence.citations.iter().any(|citation| citation.passage == finding.passage));
+    on_passage.map(|checked| checked.verdict.outcome).collect()
+}
+
+/// What all events of a document share.
+fn subject<'a>(
     pipeline: &'a Pipeline,
-    run: &'a RunRecord,
-    record: &'a DocumentRecord,
-    judged: &'a Judged,
+    run: &RunRecord,
+    record: &DocumentRecord,
     taxonomy: &'a Taxonomy,
-    source_uri: &'a str,
-    time: &'a str,
-}
-
-impl EventBuilder<'_> {
-    fn case(&self, group: &Group) -> Option<CaseCandidate> {
-        let Self { pipeline, run, record, judged, .. } = self;
-        let findings: Vec<&Finding> = group.flags.iter().filter_map(|&index| judged.findings.get(index)).collect();
-        let strongest = *findings.first()?;
-        let mut targets = findings.iter().filter_map(|finding| self.target(finding));
-        let target = targets.next()?;
-        let further_targets = targets.take(FURTHER_TARGETS).collect();
-        let view = pipeline.spec.case.view_link.as_ref().map(|link| {
-            let page = target.page.map(|page| page.to_string()).unwrap_or_default();
-            link.replace("{document}", &record.digest.to_string()).replace("{page}", &page)
-        });
-        let data = CaseData {
-            flag_id: String::new(),
-            revision: 0,
-            status: Status::New,
-            severity: group.severity,
-            priority_reason: group.rule.clone(),
-            document: EventDocument {
-                sha256: record.digest.to_string(),
-                title: record.title.clone(),
-                document_type: record.document_type.clone(),
-                language: record.language.clone(),
-                period: record.period.clone(),
-                filed_on: record.filed_at.clone(),
-                source_uri: Some(self.source_uri.to_owned()),
-                pages: record.pages.total,
-            },
-            institution: record.institution.as_ref().map(|name| EventInstitution {
-                name: name.clone(),
-                lei: record.lei.clone(),
-                lei_valid: record.lei.as_deref().map(lei_is_valid),
-                matched: if record.institution_id.is_some() || record.lei.is_some() { "declared" } else { "detected" }.to_owned(),
-                local_id: record.institution_id.clone(),
-            }),
-            target,
-            further_targets,
-            passages: findings.len() as u32,
-            labels: vec![self.label(strongest)],
-            summary: self.sentences(&group.label),
-            warnings: record.warnings.clone(),
-            provenance: Provenance {
-                run_id: run.id.clone(),
-                activity: "prov:Activity".to_owned(),
-                models: run.models.clone(),
-                params_sha256: pipeline.digest.to_string(),
-                software: run.version.clone(),
-                derived_from: vec![record.digest.to_string()],
-            },
-            review: Review { state: "unreviewed".to_owned() },
-            links: Links { view },
-            handling: Handling { classification: pipeline.spec.case.classification.clone() },
-        };
-        let event = CaseEvent::new(&pipeline.spec.case, &pipeline.spec.name, self.time.to_owned(), data);
-        Some(CaseCandidate { label: group.label.clone(), candidates: group.flags.clone(), event })
-    }
-
-    fn target(&self, finding: &Finding) -> Option<Target> {
-        let passage = self.judged.passages.get(finding.passage as usize)?;
-        let span = *finding.evidence.first()?;
-        let points = CodePoints::new(&passage.text).span_to_code_points(span);
-        let mut target = Target::new(&self.record.digest, &passage.text, span.range(), points);
-        if let Some(location) = locate(passage, span).first() {
-            target = target.on_page(location.page, &location.boxes);
-        }
-        target.section = passage.heading_path.last().cloned();
-        target.score = finding.score;
-        Some(target)
-    }
-
-    fn label(&self, finding: &Finding) -> EventLabel {
-        let text = self.judged.passages.get(finding.passage as usize).map(|passage| passage.text.as_str()).unwrap_or_default();
-        let points = CodePoints::new(text);
-        EventLabel {
-            id: finding.label.clone(),
-            taxonomy: self.taxonomy.version().to_owned(),
-            score: finding.score,
-            threshold: finding.threshold,
-            method: method_name(finding.method).to_owned(),
-            evidence: finding.evidence.iter().map(|span| points.span_to_code_points(*span)).collect(),
-            attribution: finding
-                .attribution
-                .iter()
-                .map(|word| EventContribution { span: points.span_to_code_points(word.span), weight: word.weight })
-                .collect(),
-        }
-    }
-
-    fn sentences(&self, label: &str) -> Vec<EventSentence> {
-        let sections = self.judged.summary.sections.iter().filter(|section| section.label == label);
-        let shown = sections.flat_map(|section| &section.sentences).filter(|checked| checked.fate != Fate::Dropped);
-        shown
-            .map(|checked| EventSentence {
-                sentence: checked.sentence.text.clone(),
-                origin: if checked.sentence.origin == Origin::Quoted { "quoted" } else { "generated" }.to_owned(),
-                verdict: checked.verdict.outcome,
-                score: checked.verdict.score,
-                evidence_pages: checked.sentence.citations.iter().filter_map(|citation| citation.page()).collect(),
-            })
-            .collect()
+    source_uri: &str,
+    time: &str,
+) -> Subject<'a> {
+    Subject {
+        pipeline: &pipeline.spec.name,
+        time: time.to_owned(),
+        taxonomy_version: taxonomy.version(),
+        document: EventDocument {
+            sha256: record.digest.to_string(),
+            title: record.title.clone(),
+            document_type: record.document_type.clone(),
+            language: record.language.clone(),
+            period: record.period.clone(),
+            filed_on: record.filed_at.clone(),
+            source_uri: Some(source_uri.to_owned()),
+            pages: record.pages.total,
+        },
+        institution: record.institution.as_ref().map(|name| EventInstitution {
+            name: name.clone(),
+            lei: record.lei.clone(),
+            lei_valid: record.lei.as_deref().map(lei_is_valid),
+            matched: if record.institution_id.is_some() || record.lei.is_some() { "declared" } else { "detected" }.to_owned(),
+            score: None,
+            local_id: record.institution_id.clone(),
+        }),
+        warnings: record.warnings.clone(),
+        provenance: Provenance {
+            run_id: run.id.clone(),
+            activity: "prov:Activity".to_owned(),
+            models: run.models.iter().map(event_model).collect(),
+            params_sha256: pipeline.digest.to_string(),
+            software: run.version.clone(),
+            derived_from: vec![record.digest.to_string()],
+            audit_seq: None,
+            audit_hash: None,
+        },
     }
 }
 
-/// The name of a method in records and events.
-pub(super) const fn method_name(method: Method) -> &'static str {
-    match method {
-        Method::Head => "head",
-        Method::ZeroShot => "zero-shot",
-        Method::Rule => "rule",
-    }
+/// The summary's sentences under a label, with their check results.
+fn sentences(judged: &Judged, label: &str) -> Vec<EventSentence> {
+    let sections = judged.summary.sections.iter().filter(|section| section.label == label);
+    let shown = sections.flat_map(|section| &section.sentences).filter(|checked| checked.fate != Fate::Dropped);
+    shown
+        .map(|checked| {
+            let sentence = &checked.sentence;
+            EventSentence::new(&sentence.text, sentence.origin, Some(&checked.verdict), &sentence.citations, &judged.passages)
+        })
+        .collect()
+}
+
+fn event_model((name, digest): (&String, &String)) -> EventModel {
+    let role = if name == encoder::DEFAULT { "encoder" } else { "classifier" };
+    EventModel { id: name.clone(), sha256: digest.clone(), role: role.to_owned() }
 }
 
 /// A document as the index takes it, from its row and its artefacts.
@@ -320,7 +253,7 @@ pub(super) fn indexed(
     let verdicts = |ordinal: u32| {
         let checked = summary.sections.iter().flat_map(|section| &section.sentences);
         let on_passage = checked.filter(|checked| checked.sentence.citations.iter().any(|citation| citation.passage == ordinal));
-        let mut verdicts: Vec<String> = on_passage.map(|checked| outcome_name(checked.verdict.outcome).to_owned()).collect();
+        let mut verdicts: Vec<String> = on_passage.map(|checked| checked.verdict.outcome.name().to_owned()).collect();
         verdicts.sort_unstable();
         verdicts.dedup();
         verdicts
@@ -364,14 +297,4 @@ fn page_starts(passage: &Passage, document: &Document) -> Vec<PageStart> {
         }
     }
     starts
-}
-
-/// The name of a check result in records and events.
-pub(super) const fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Supported => "supported",
-        Outcome::Contradicted => "contradicted",
-        Outcome::NotFound => "not-found",
-        Outcome::NotCheckable => "not-checkable",
-    }
 }

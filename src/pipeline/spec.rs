@@ -128,6 +128,14 @@ impl Default for SummarySpec {
     }
 }
 
+impl FindingSpec {
+    /// Whether a label is looked for.
+    pub fn seeks(&self, label: &str) -> bool {
+        let named = |labels: &[String]| labels.iter().any(|named| named == label);
+        (self.labels.is_empty() || named(&self.labels)) && !named(&self.exclude)
+    }
+}
+
 impl Pipeline {
     /// Reads and validates a pipeline file against the taxonomy it names.
     ///
@@ -138,7 +146,11 @@ impl Pipeline {
         let text = std::fs::read_to_string(path).or_usage(|| format!("cannot read the pipeline file {shown}"))?;
         let spec: PipelineSpec = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(&text, span.start));
-            Error::usage(format!("{shown}, line {line}: {}", error.message().replace('\n', ", ")))
+            let message = error.message().replace('\n', ", ");
+            // Of a wrong type, the parser tells the place and the value but not the key.
+            let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map_or("", |(key, _)| key.trim());
+            let key = if key.is_empty() || message.contains(key) { String::new() } else { format!("`{key}`: ") };
+            Error::usage(format!("{shown}, line {line}: {key}{message}"))
                 .remedy("`scrutineer pipeline schema` prints what a pipeline file may hold")
         })?;
         let taxonomy_path = match (&spec.finding.taxonomy, shipped_taxonomy) {
@@ -223,7 +235,9 @@ impl Pipeline {
                 return Err(fault(label, format!("the threshold of `{label}` is {threshold}: above 0, at most 1")));
             }
         }
-        spec.case.validate().map_err(|error| fault(error.key(), error.to_string()))
+        let known_group = |group: &str| taxonomy.groups().any(|known| known.id == group);
+        let validated = spec.case.validate().and_then(|()| spec.case.validate_groups(&known_group));
+        validated.map_err(|error| fault(error.key(), error.to_string()))
     }
 }
 

@@ -47,7 +47,8 @@ pub(super) fn align(claim: &Analysis, weights: &[f32], sentence: &Analysis) -> A
     if rows == 0 || columns == 0 {
         return Alignment::default();
     }
-    let worth = |row: usize| if claim.tokens[row].kind == TokenKind::Negation { NEGATION_WORTH } else { weights[row].max(LEAST_WORTH) };
+    let worth =
+        |row: usize| if claim.tokens[row].kind == TokenKind::Negation { NEGATION_WORTH } else { weights[row].max(LEAST_WORTH) };
     let width = columns + 1;
     let mut best = vec![0.0_f32; (rows + 1) * width];
     for row in (0..rows).rev() {
@@ -63,7 +64,8 @@ pub(super) fn align(claim: &Analysis, weights: &[f32], sentence: &Analysis) -> A
     let (mut row, mut column) = (0, 0);
     while row < rows && column < columns {
         let here = best[row * width + column];
-        let is_match = claim.tokens[row].key == sentence.tokens[column].key && here == best[(row + 1) * width + column + 1] + worth(row);
+        let is_match =
+            claim.tokens[row].key == sentence.tokens[column].key && here == best[(row + 1) * width + column + 1] + worth(row);
         if is_match {
             matched.push((row, column));
             row += 1;

@@ -10,7 +10,20 @@ use crate::language::{Language, Span};
 const SHORTEST: usize = 5;
 
 /// Between clauses that stand on their own in English.
-const ENGLISH_JOINTS: &[&str] = &["; ", ", but ", ", while ", ", whereas ", ", although ", ", and the ", ", and it ", ", and its ", ", and they ", ", and he ", ", and she ", ", and we "];
+const ENGLISH_JOINTS: &[&str] = &[
+    "; ",
+    ", but ",
+    ", while ",
+    ", whereas ",
+    ", although ",
+    ", and the ",
+    ", and it ",
+    ", and its ",
+    ", and they ",
+    ", and he ",
+    ", and she ",
+    ", and we ",
+];
 /// The same in Chinese. A comma alone does not divide: Chinese carries one subject over many of them.
 const CHINESE_JOINTS: &[&str] = &["；", "，但", "，惟", "，然而", "，而且", "，此外"];
 
@@ -22,7 +35,9 @@ pub fn claims(text: &str, language: Language) -> Vec<Span> {
         let mut start = sentence.start as usize;
         let end = sentence.end as usize;
         let mut from = start;
-        while let Some((at, joint)) = joints.iter().filter_map(|joint| text[from..end].find(joint).map(|at| (from + at, *joint))).min() {
+        while let Some((at, joint)) =
+            joints.iter().filter_map(|joint| text[from..end].find(joint).map(|at| (from + at, *joint))).min()
+        {
             // The word after the comma belongs to the clause that it opens.
             let cut = at + joint.chars().next().map_or(0, char::len_utf8);
             if is_long_enough(&text[start..at]) && is_long_enough(&text[cut..end]) {
@@ -69,10 +84,18 @@ mod tests {
     #[test]
     fn divides_with_care() {
         for (text, language, expected) in [
-            ("Sales rose 5% in the quarter, but costs fell by 2% in May. Good.", Language::English, vec!["Sales rose 5% in the quarter,", "but costs fell by 2% in May.", "Good."]),
+            (
+                "Sales rose 5% in the quarter, but costs fell by 2% in May. Good.",
+                Language::English,
+                vec!["Sales rose 5% in the quarter,", "but costs fell by 2% in May.", "Good."],
+            ),
             ("What were sales in 2019? $5 million", Language::English, vec!["What were sales in 2019? $5 million"]),
             ("Sales rose, but not much.", Language::English, vec!["Sales rose, but not much."]),
-            ("本行淨利較上年同期增加5%，但備抵呆帳增加12億元。", Language::TraditionalChinese, vec!["本行淨利較上年同期增加5%，", "但備抵呆帳增加12億元。"]),
+            (
+                "本行淨利較上年同期增加5%，但備抵呆帳增加12億元。",
+                Language::TraditionalChinese,
+                vec!["本行淨利較上年同期增加5%，", "但備抵呆帳增加12億元。"],
+            ),
             ("淨利增加，費用減少。", Language::TraditionalChinese, vec!["淨利增加，費用減少。"]),
         ] {
             let found: Vec<&str> = claims(text, language).into_iter().map(|span| span.of(text)).collect();

@@ -12,8 +12,6 @@ pub(super) struct Comparison<'a> {
     pub(super) source: &'a Prepared<'a>,
     /// By token of the claim.
     pub(super) weights: Vec<f32>,
-    /// By sentence of the source.
-    pub(super) coverage: Vec<f32>,
     /// Best first, as aligned.
     pub(super) candidates: Vec<Candidate>,
     /// With the first candidate.
@@ -36,8 +34,9 @@ impl<'a> Comparison<'a> {
         aligned.sort_by(|first, second| score(&second.0, &second.1).total_cmp(&score(&first.0, &first.1)));
         let alignment = aligned.first().map(|(_, alignment)| alignment.clone()).unwrap_or_default();
         candidates.extend(aligned.iter().map(|(candidate, _)| *candidate));
-        let gaps = candidates.first().map_or_else(Vec::new, |best| alignment.gaps(&claim, &source.sentences[best.sentence as usize]));
-        Self { text, claim, source, weights, coverage, candidates, alignment, gaps }
+        let gaps =
+            candidates.first().map_or_else(Vec::new, |best| alignment.gaps(&claim, &source.sentences[best.sentence as usize]));
+        Self { text, claim, source, weights, candidates, alignment, gaps }
     }
 
     /// The best sentence.
@@ -69,10 +68,17 @@ impl<'a> Comparison<'a> {
     pub(super) fn measure_overlap(&self, features: &mut Features) {
         let total: f32 = self.weights.iter().sum();
         let share = |covered: f32| if total > 0.0 { covered / total } else { 0.0 };
-        let covered_by = |holds: &dyn Fn(u64) -> bool| share(self.claim.tokens.iter().zip(&self.weights).filter(|(token, _)| holds(token.key)).map(|(_, weight)| weight).sum());
+        let covered_by = |holds: &dyn Fn(u64) -> bool| {
+            share(
+                self.claim.tokens.iter().zip(&self.weights).filter(|(token, _)| holds(token.key)).map(|(_, weight)| weight).sum(),
+            )
+        };
         let best: Vec<u32> = self.candidates.iter().take(2).map(|candidate| candidate.sentence).collect();
         features.set(Feature::CoverageBest, self.best_coverage());
-        features.set(Feature::CoveragePair, covered_by(&|key| best.iter().any(|sentence| self.source.holders(key).binary_search(sentence).is_ok())));
+        features.set(
+            Feature::CoveragePair,
+            covered_by(&|key| best.iter().any(|sentence| self.source.holders(key).binary_search(sentence).is_ok())),
+        );
         features.set(Feature::CoverageAll, covered_by(&|key| self.source.occurrences(key) > 0));
         features.set(Feature::Ordered, self.alignment.share);
         features.set(Feature::LongestRun, self.alignment.longest_run);

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::tokens::{self, Analysis, TokenKind};
 use super::Source;
+use super::tokens::{self, Analysis, TokenKind};
 
 /// How many sentences are aligned with a claim.
 const CANDIDATES: usize = 5;
@@ -115,7 +115,11 @@ impl<'a> Prepared<'a> {
                     _ => 0.0,
                 };
                 let bonus = if cited.contains(&(index as u32)) { CITED_BONUS } else { 1.0 };
-                Candidate { sentence: index as u32, coverage: *coverage, rank: (coverage + SIMILARITY_WEIGHT * similarity) * bonus }
+                Candidate {
+                    sentence: index as u32,
+                    coverage: *coverage,
+                    rank: (coverage + SIMILARITY_WEIGHT * similarity) * bonus,
+                }
             })
             .filter(|candidate| candidate.rank > 0.0)
             .collect();
@@ -128,7 +132,12 @@ impl<'a> Prepared<'a> {
     pub(super) fn holds_characters(&self, wanted: &[u64]) -> bool {
         let Some(first) = wanted.first() else { return true };
         self.holders(*first).iter().any(|sentence| {
-            let keys: Vec<u64> = self.sentences[*sentence as usize].tokens.iter().filter(|token| token.kind != TokenKind::Negation).map(|token| token.key).collect();
+            let keys: Vec<u64> = self.sentences[*sentence as usize]
+                .tokens
+                .iter()
+                .filter(|token| token.kind != TokenKind::Negation)
+                .map(|token| token.key)
+                .collect();
             keys.windows(wanted.len()).any(|window| window == wanted)
         })
     }

@@ -30,7 +30,8 @@ pub(super) fn check_figures(comparison: &Comparison<'_>, features: &mut Features
         }
         features.set(Feature::FigureAny, 1.0);
         let place = locate(comparison, index, figure);
-        let kind = if matches!(figure.measure, Measure::Percent | Measure::Points) { CheckKind::Percentage } else { CheckKind::Number };
+        let kind =
+            if matches!(figure.measure, Measure::Percent | Measure::Points) { CheckKind::Percentage } else { CheckKind::Number };
         let written = figure.span.of(comparison.text);
         let (result, detail) = match place {
             Place::Found => {
@@ -89,7 +90,10 @@ fn locate(comparison: &Comparison<'_>, index: usize, figure: &Quantity) -> Place
             TokenKind::Figure(rival) => source.sentences[best.sentence as usize].figures.get(usize::from(rival)),
             _ => None,
         })?;
-        (rival.measure.is_compatible(figure.measure) || gap.is_same_place()).then(|| (quoted(best.sentence, rival), gap.is_same_place()))
+        // A sentence that shares little with the claim is about something else: its figures replace nothing.
+        let is_about_it = comparison.alignment.share >= COMPARABLE;
+        (is_about_it && (rival.measure.is_compatible(figure.measure) || gap.is_same_place()))
+            .then(|| (quoted(best.sentence, rival), gap.is_same_place()))
     });
     // A near copy with another figure in the same place contradicts, even where the figure occurs in a sentence nearby.
     if let (Some((other, true)), Some(best)) = (&replaced, best)
@@ -105,7 +109,7 @@ fn locate(comparison: &Comparison<'_>, index: usize, figure: &Quantity) -> Place
     for candidate in &comparison.candidates {
         match in_sentence(candidate.sentence) {
             Some((Agreement::Same | Agreement::Rounded, _)) => {
-                if let Some(gap) = table::fit_gap(comparison, candidate.sentence, index, figure).filter(|gap| *gap > WRONG_CELL) {
+                if let Some(gap) = table::fit_gap(comparison, candidate.sentence, figure).filter(|gap| *gap > WRONG_CELL) {
                     wrong_cell = Some(wrong_cell.map_or(gap, |known| known.min(gap)));
                 } else if candidate.coverage >= threshold {
                     return Place::Found;
@@ -113,7 +117,9 @@ fn locate(comparison: &Comparison<'_>, index: usize, figure: &Quantity) -> Place
                     elsewhere = true;
                 }
             }
-            Some((Agreement::SameDigits, other)) if other_unit.is_none() && candidate.coverage >= threshold => other_unit = Some(quoted(candidate.sentence, other)),
+            Some((Agreement::SameDigits, other)) if other_unit.is_none() && candidate.coverage >= threshold => {
+                other_unit = Some(quoted(candidate.sentence, other))
+            }
             _ => {}
         }
     }
@@ -126,7 +132,10 @@ fn locate(comparison: &Comparison<'_>, index: usize, figure: &Quantity) -> Place
     if let Some((other, _)) = replaced {
         return Place::Replaced(other);
     }
-    if elsewhere || (0..source.sentences.len() as u32).any(|sentence| matches!(in_sentence(sentence), Some((Agreement::Same | Agreement::Rounded, _)))) {
+    if elsewhere
+        || (0..source.sentences.len() as u32)
+            .any(|sentence| matches!(in_sentence(sentence), Some((Agreement::Same | Agreement::Rounded, _))))
+    {
         return Place::Elsewhere;
     }
     Place::Nowhere
@@ -139,12 +148,17 @@ pub(super) fn check_dates(comparison: &Comparison<'_>, features: &mut Features, 
         let TokenKind::Date(date) = token.kind else { continue };
         let Some(mention) = comparison.claim.dates.get(usize::from(date)) else { continue };
         let written = mention.span.of(comparison.text);
-        let agreement = |sentence: u32| source.sentences[sentence as usize].dates.iter().map(|other| mention.period.agreement(&other.period)).max();
+        let agreement = |sentence: u32| {
+            source.sentences[sentence as usize].dates.iter().map(|other| mention.period.agreement(&other.period)).max()
+        };
         let mut push = |result, detail| checks.push(Check { kind: CheckKind::Date, result, claim: mention.span, detail });
         let best = comparison.candidates.first().map(|best| best.sentence);
         let in_best = best.and_then(agreement) >= Some(dates::Agreement::Within);
         let stated = |sentence: u32| {
-            let other = source.sentences[sentence as usize].dates.iter().find(|other| mention.period.agreement(&other.period) == dates::Agreement::Different)?;
+            let other = source.sentences[sentence as usize]
+                .dates
+                .iter()
+                .find(|other| mention.period.agreement(&other.period) == dates::Agreement::Different)?;
             Some(other.span.of(&source.source.sentences[sentence as usize].text))
         };
         // Another date in the same place of the aligned sentence.
@@ -161,7 +175,8 @@ pub(super) fn check_dates(comparison: &Comparison<'_>, features: &mut Features, 
         // The sentence that the claim follows, or that has its figures, is about another period.
         let follows = comparison.alignment.share >= COMPARABLE || best.is_some_and(|best| shares_figure(comparison, best));
         let other_period = best.filter(|_| follows).and_then(stated);
-        let anywhere = || (0..source.sentences.len() as u32).any(|sentence| agreement(sentence) >= Some(dates::Agreement::Within));
+        let anywhere =
+            || (0..source.sentences.len() as u32).any(|sentence| agreement(sentence) >= Some(dates::Agreement::Within));
         let is_matched = comparison.alignment.matches(index);
         let conflict = match (is_matched, rival) {
             (true, _) => None,

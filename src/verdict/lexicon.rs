@@ -38,34 +38,85 @@ type Group = (Kind, &'static [&'static str]);
 
 /// Sides are separate entries; words of a side are separated by spaces, phrases of Chinese stand as they are.
 const ENGLISH: &[Group] = &[
-    (Kind::Direction, &[
-        "increase increased increases increasing rise rises rose risen rising grow grows grew grown growing growth climb climbed climbing gain gained gains higher upward uptick surge surged surging advance advanced jump jumped up raise raised raises raising hike hiked upside expand expanded expanding expansion boost boosted accelerate accelerated accelerating acceleration",
-        "decrease decreased decreases decreasing fall falls fell fallen falling decline declined declines declining drop dropped drops dropping lower lowered lowers lowering downward reduce reduced reduces reducing reduction contract contracted contracting contraction shrink shrank shrunk slump slumped plunge plunged down downside cut cuts cutting slow slowed slowing slower slowdown decelerate decelerated diminish diminished dip dipped",
-    ]),
-    (Kind::Direction, &["above exceed exceeds exceeded exceeding beat beats surpass surpassed over", "below miss misses missed under"]),
+    (
+        Kind::Direction,
+        &[
+            "increase increased increases increasing rise rises rose risen rising grow grows grew grown growing growth climb climbed climbing gain gained gains higher upward uptick surge surged surging advance advanced jump jumped up raise raised raises raising hike hiked upside expand expanded expanding expansion boost boosted accelerate accelerated accelerating acceleration",
+            "decrease decreased decreases decreasing fall falls fell fallen falling decline declined declines declining drop dropped drops dropping lower lowered lowers lowering downward reduce reduced reduces reducing reduction contract contracted contracting contraction shrink shrank shrunk slump slumped plunge plunged down downside cut cuts cutting slow slowed slowing slower slowdown decelerate decelerated diminish diminished dip dipped",
+        ],
+    ),
+    (
+        Kind::Direction,
+        &["above exceed exceeds exceeded exceeding beat beats surpass surpassed over", "below miss misses missed under"],
+    ),
     (Kind::Direction, &["more greater", "less fewer"]),
-    (Kind::Direction, &["strong stronger strongest strength strengthen strengthened strengthening robust solid resilient", "weak weaker weakest weakness weaken weakened weakening soft subdued"]),
-    (Kind::Direction, &["improve improved improves improving improvement better", "deteriorate deteriorated deteriorating deterioration worsen worsened worsening worse"]),
-    (Kind::Direction, &["tighten tightened tightening tighter restrictive", "ease eased easing loosen loosened loosening accommodative looser"]),
+    (
+        Kind::Direction,
+        &[
+            "strong stronger strongest strength strengthen strengthened strengthening robust solid resilient",
+            "weak weaker weakest weakness weaken weakened weakening soft subdued",
+        ],
+    ),
+    (
+        Kind::Direction,
+        &[
+            "improve improved improves improving improvement better",
+            "deteriorate deteriorated deteriorating deterioration worsen worsened worsening worse",
+        ],
+    ),
+    (
+        Kind::Direction,
+        &["tighten tightened tightening tighter restrictive", "ease eased easing loosen loosened loosening accommodative looser"],
+    ),
     (Kind::Direction, &["surplus surpluses", "deficit deficits shortfall"]),
     (Kind::Direction, &["profit profits profitable", "loss losses unprofitable"]),
-    (Kind::Direction, &["appreciate appreciated appreciates appreciating appreciation", "depreciate depreciated depreciates depreciating"]),
-    (Kind::Direction, &["positive positively favorable favourable", "negative negatively unfavorable unfavourable adverse adversely"]),
+    (
+        Kind::Direction,
+        &["appreciate appreciated appreciates appreciating appreciation", "depreciate depreciated depreciates depreciating"],
+    ),
+    (
+        Kind::Direction,
+        &["positive positively favorable favourable", "negative negatively unfavorable unfavourable adverse adversely"],
+    ),
     (Kind::Direction, &["hawkish", "dovish"]),
     (Kind::Direction, &["optimistic optimism", "pessimistic pessimism"]),
     (Kind::Direction, &["high highest maximum peak", "low lowest minimum trough"]),
-    (Kind::Direction, &["buy bought buys purchase purchased acquire acquired acquisition", "sell sold sells sale divest divested divestiture"]),
+    (
+        Kind::Direction,
+        &["buy bought buys purchase purchased acquire acquired acquisition", "sell sold sells sale divest divested divestiture"],
+    ),
     (Kind::Direction, &["win won wins winning", "lose lost loses losing"]),
-    (Kind::Direction, &["approve approved approval accept accepted", "reject rejected rejection deny denied decline refuse refused"]),
+    (
+        Kind::Direction,
+        &["approve approved approval accept accepted", "reject rejected rejection deny denied decline refuse refused"],
+    ),
     (Kind::Direction, &["support supported supports", "oppose opposed opposes"]),
-    (Kind::Direction, &["start started begin began begun launch launched open opened", "end ended cease ceased terminate terminated close closed stop stopped"]),
-    (Kind::Direction, &["compliant compliance comply complied", "noncompliant noncompliance violate violated violation breach breached"]),
+    (
+        Kind::Direction,
+        &[
+            "start started begin began begun launch launched open opened",
+            "end ended cease ceased terminate terminated close closed stop stopped",
+        ],
+    ),
+    (
+        Kind::Direction,
+        &["compliant compliance comply complied", "noncompliant noncompliance violate violated violation breach breached"],
+    ),
     (Kind::Direction, &["effective adequate sufficient", "ineffective inadequate insufficient"]),
     (Kind::Direction, &["large larger largest big bigger biggest", "small smaller smallest little"]),
     (Kind::Direction, &["early earlier earliest", "late later latest"]),
     (Kind::Direction, &["short shorter near nearer", "long longer"]),
     (Kind::Direction, &["north northern", "south southern", "east eastern", "west western"]),
-    (Kind::Scope, &["all every entire whole everyone everything always", "some several partly partially sometimes someone", "few hardly rarely seldom", "most mostly majority", "none nobody nothing never"]),
+    (
+        Kind::Scope,
+        &[
+            "all every entire whole everyone everything always",
+            "some several partly partially sometimes someone",
+            "few hardly rarely seldom",
+            "most mostly majority",
+            "none nobody nothing never",
+        ],
+    ),
     (Kind::Scope, &["may might could possibly perhaps", "will would shall", "must required mandatory obligatory"]),
     (Kind::Scope, &["expected expects expect anticipated forecast projected planned", "confirmed completed finalized"]),
     (Kind::Scope, &["unanimously unanimous", "narrow divided"]),
@@ -85,7 +136,10 @@ const ENGLISH: &[Group] = &[
     (Kind::Scope, &["secured", "unsecured"]),
     (Kind::Scope, &["direct directly", "indirect indirectly"]),
     (Kind::Scope, &["audited", "unaudited"]),
-    (Kind::Scope, &["male man men boy boys husband father son brother", "female woman women girl girls wife mother daughter sister"]),
+    (
+        Kind::Scope,
+        &["male man men boy boys husband father son brother", "female woman women girl girls wife mother daughter sister"],
+    ),
     (Kind::Scope, &["inside indoors", "outside outdoors"]),
     (Kind::Synonym, &["approximately about roughly around approx nearly"]),
     (Kind::Synonym, &["remain remained remains stay stayed stays continue continued continues"]),
@@ -111,10 +165,13 @@ const ENGLISH: &[Group] = &[
 ];
 
 const CHINESE: &[Group] = &[
-    (Kind::Direction, &[
-        "增加 增長 成長 上升 上漲 上揚 提高 提升 升高 攀升 走高 走升 上行 上調 調升 調高 擴大 擴張 大漲 收漲 漲超 漲幅 高開 領漲 預增 同比增 加快 加速 新增 增 漲 升",
-        "減少 下滑 下降 下跌 降低 跌落 走低 走跌 下行 下調 調降 調低 縮小 收縮 大跌 收跌 跌超 跌幅 低開 領跌 預減 同比減 放緩 減緩 衰退 減 跌 降",
-    ]),
+    (
+        Kind::Direction,
+        &[
+            "增加 增長 成長 上升 上漲 上揚 提高 提升 升高 攀升 走高 走升 上行 上調 調升 調高 擴大 擴張 大漲 收漲 漲超 漲幅 高開 領漲 預增 同比增 加快 加速 新增 增 漲 升",
+            "減少 下滑 下降 下跌 降低 跌落 走低 走跌 下行 下調 調降 調低 縮小 收縮 大跌 收跌 跌超 跌幅 低開 領跌 預減 同比減 放緩 減緩 衰退 減 跌 降",
+        ],
+    ),
     (Kind::Direction, &["高於 超過 逾 超出 超", "低於 不到 未達 不足 少於"]),
     (Kind::Direction, &["升息 加息", "降息 減息"]),
     (Kind::Direction, &["盈利 獲利 盈餘", "虧損"]),
@@ -168,29 +225,188 @@ const CHINESE: &[Group] = &[
     (Kind::Synonym, &["美國 美"]),
 ];
 
-const ENGLISH_NEGATIONS: &[&str] = &["not", "no", "never", "without", "neither", "nor", "cannot", "none", "nobody", "nothing", "fail", "failed", "fails", "unable", "lack", "lacks", "lacked", "nowhere"];
+const ENGLISH_NEGATIONS: &[&str] = &[
+    "not", "no", "never", "without", "neither", "nor", "cannot", "none", "nobody", "nothing", "fail", "failed", "fails",
+    "unable", "lack", "lacks", "lacked", "nowhere",
+];
 
 /// Longer before shorter; a match is a token of its own.
 const CHINESE_NEGATIONS: &[&str] = &[
-    "並未", "尚未", "從未", "未能", "未曾", "沒有", "並無", "並非", "無法", "無意", "無須", "無需", "不會", "不再", "不是", "不得", "不能", "不可", "不應", "不曾", "毫無", "絕非",
-    "未獲", "未經", "未完成", "未簽署", "不同意", "不存在", "未", "無", "沒", "非", "否", "不", "別", "勿",
+    "並未",
+    "尚未",
+    "從未",
+    "未能",
+    "未曾",
+    "沒有",
+    "並無",
+    "並非",
+    "無法",
+    "無意",
+    "無須",
+    "無需",
+    "不會",
+    "不再",
+    "不是",
+    "不得",
+    "不能",
+    "不可",
+    "不應",
+    "不曾",
+    "毫無",
+    "絕非",
+    "未獲",
+    "未經",
+    "未完成",
+    "未簽署",
+    "不同意",
+    "不存在",
+    "未",
+    "無",
+    "沒",
+    "非",
+    "否",
+    "不",
+    "別",
+    "勿",
 ];
 
 /// Words in which a negation character negates nothing.
 const NOT_NEGATIONS: &[&str] = &[
-    "不僅", "不但", "不只", "不過", "不論", "不管", "不斷", "不同", "不少", "不久", "不動產", "不良", "不到", "不足", "不銹", "無論", "無線", "無人", "無形", "無限", "非常", "非洲", "除非", "是否", "能否", "可否", "否則",
-    "未來", "差別", "特別", "分別", "級別", "類別", "個別", "性別", "別人", "沒收", "否決", "未達", "莫非", "無非",
+    "不僅",
+    "不但",
+    "不只",
+    "不過",
+    "不論",
+    "不管",
+    "不斷",
+    "不同",
+    "不少",
+    "不久",
+    "不動產",
+    "不良",
+    "不到",
+    "不足",
+    "不銹",
+    "無論",
+    "無線",
+    "無人",
+    "無形",
+    "無限",
+    "非常",
+    "非洲",
+    "除非",
+    "是否",
+    "能否",
+    "可否",
+    "否則",
+    "未來",
+    "差別",
+    "特別",
+    "分別",
+    "級別",
+    "類別",
+    "個別",
+    "性別",
+    "別人",
+    "沒收",
+    "否決",
+    "未達",
+    "莫非",
+    "無非",
 ];
 
 /// English function words: they say little about what a claim is about.
 const STOPWORDS: &[&str] = &[
-    "a", "an", "the", "of", "to", "in", "on", "at", "by", "for", "from", "with", "as", "and", "or", "but", "is", "are", "was", "were", "be", "been", "being",
-    "it", "its", "this", "that", "these", "those", "which", "who", "whom", "whose", "what", "when", "where", "how", "he", "she", "they", "them", "his", "her",
-    "their", "we", "our", "us", "you", "your", "i", "my", "me", "him", "has", "have", "had", "do", "does", "did", "there", "here", "than", "then", "so",
-    "such", "also", "into", "about", "would", "s", "t", "if", "while", "during", "through", "between", "just", "very", "too", "can", "per", "however", "meanwhile", "moreover", "overall", "addition",
+    "a",
+    "an",
+    "the",
+    "of",
+    "to",
+    "in",
+    "on",
+    "at",
+    "by",
+    "for",
+    "from",
+    "with",
+    "as",
+    "and",
+    "or",
+    "but",
+    "is",
+    "are",
+    "was",
+    "were",
+    "be",
+    "been",
+    "being",
+    "it",
+    "its",
+    "this",
+    "that",
+    "these",
+    "those",
+    "which",
+    "who",
+    "whom",
+    "whose",
+    "what",
+    "when",
+    "where",
+    "how",
+    "he",
+    "she",
+    "they",
+    "them",
+    "his",
+    "her",
+    "their",
+    "we",
+    "our",
+    "us",
+    "you",
+    "your",
+    "i",
+    "my",
+    "me",
+    "him",
+    "has",
+    "have",
+    "had",
+    "do",
+    "does",
+    "did",
+    "there",
+    "here",
+    "than",
+    "then",
+    "so",
+    "such",
+    "also",
+    "into",
+    "about",
+    "would",
+    "s",
+    "t",
+    "if",
+    "while",
+    "during",
+    "through",
+    "between",
+    "just",
+    "very",
+    "too",
+    "can",
+    "per",
+    "however",
+    "meanwhile",
+    "moreover",
+    "overall",
+    "addition",
 ];
 
-const CHINESE_STOPWORDS: &str = "的了在是有和與及或也就都而之其這那個为為於于以所被把將将向對对从從到等並并且又還还很更最著着過过吧嗎吗呢啊他她它們们我你您";
+const CHINESE_STOPWORDS: &str =
+    "的了在是有和與及或也就都而之其這那個为為於于以所被把將将向對对从從到等並并且又還还很更最著着過过吧嗎吗呢啊他她它們们我你您";
 
 /// What the lexicon knows about English words and Chinese phrases.
 pub(super) struct Lexicon {
@@ -282,26 +498,24 @@ pub(super) fn stem(word: &str) -> &str {
     if !trimmed.is_ascii() || length < 4 {
         return trimmed;
     }
-    let base = if length > 6 && trimmed.ends_with("ings") {
-        &trimmed[..length - 4]
-    } else if length > 5 && trimmed.ends_with("ing") {
-        &trimmed[..length - 3]
-    } else if length > 4 && (trimmed.ends_with("ied") || trimmed.ends_with("ies")) {
-        &trimmed[..length - 3]
-    } else if length > 4 && trimmed.ends_with("ed") {
-        &trimmed[..length - 2]
-    } else if length > 4 && (trimmed.ends_with("sses") || trimmed.ends_with("xes") || trimmed.ends_with("ches") || trimmed.ends_with("shes")) {
-        &trimmed[..length - 2]
-    } else if trimmed.ends_with('s') && !trimmed.ends_with("ss") && !trimmed.ends_with("us") && !trimmed.ends_with("is") {
-        &trimmed[..length - 1]
-    } else if length > 5 && trimmed.ends_with("ly") {
-        &trimmed[..length - 2]
-    } else {
-        trimmed
+    let ends = |endings: &[&str]| endings.iter().any(|ending| trimmed.ends_with(ending));
+    let ending = match length {
+        7.. if ends(&["ings"]) => 4,
+        6.. if ends(&["ing"]) => 3,
+        5.. if ends(&["ied", "ies"]) => 3,
+        5.. if ends(&["ed", "sses", "xes", "ches", "shes"]) => 2,
+        _ if ends(&["s"]) && !ends(&["ss", "us", "is"]) => 1,
+        6.. if ends(&["ly"]) && !ends(&["ply"]) => 2,
+        _ => 0,
     };
+    let base = &trimmed[..length - ending];
     let bytes = base.as_bytes();
     match bytes {
-        [.., before, last] if before == last && base.len() > 3 && !matches!(last, b's' | b'l' | b'e' | b'o') && base.len() < length => &base[..base.len() - 1],
+        [.., before, last]
+            if before == last && base.len() > 3 && !matches!(last, b's' | b'l' | b'e' | b'o') && base.len() < length =>
+        {
+            &base[..base.len() - 1]
+        }
         [.., b'e' | b'y'] if base.len() > 3 => &base[..base.len() - 1],
         [.., b'i'] if base.len() > 3 && base.len() < length => &base[..base.len() - 1],
         _ => base,
@@ -315,7 +529,12 @@ mod tests {
 
     #[test]
     fn inflections_meet() {
-        for words in [&["bank", "banks", "banked"][..], &["increase", "increased", "increases", "increasing"], &["supply", "supplies", "supplied"], &["plan", "planned", "planning"]] {
+        for words in [
+            &["bank", "banks", "banked"][..],
+            &["increase", "increased", "increases", "increasing"],
+            &["supply", "supplies", "supplied"],
+            &["plan", "planned", "planning"],
+        ] {
             assert!(words.windows(2).all(|pair| stem(pair[0]) == stem(pair[1])), "{words:?}");
         }
     }

@@ -47,6 +47,18 @@ pub enum Outcome {
     NotCheckable,
 }
 
+impl Outcome {
+    /// The name in records and events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Supported => "supported",
+            Self::Contradicted => "contradicted",
+            Self::NotFound => "not-found",
+            Self::NotCheckable => "not-checkable",
+        }
+    }
+}
+
 /// The check result of one claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -159,7 +171,9 @@ impl<'a> Checker<'a> {
         let is_checkable = !self.unusable && language != Language::Undetermined && claim.len() <= LONGEST_CLAIM;
         let parts = if is_checkable { claims(claim, language) } else { Vec::new() };
         let judged: Vec<Judged> = parts.iter().map(|part| self.judge(*part, claim, vector, cited)).collect();
-        let Some(worst) = judged.iter().min_by(|first, second| first.score.total_cmp(&second.score)) else { return Verdict::not_checkable() };
+        let Some(worst) = judged.iter().min_by(|first, second| first.score.total_cmp(&second.score)) else {
+            return Verdict::not_checkable();
+        };
         let score = worst.score;
         let outcome = self.outcome(score, &judged);
         let mut evidence: Vec<u32> = Vec::new();
@@ -168,7 +182,8 @@ impl<'a> Checker<'a> {
                 evidence.push(*sentence);
             }
         }
-        let mut unsupported: Vec<Span> = judged.iter().filter(|part| part.score < SUPPORTED_FROM).flat_map(|part| part.unsupported.iter().copied()).collect();
+        let mut unsupported: Vec<Span> =
+            judged.iter().filter(|part| part.score < SUPPORTED_FROM).flat_map(|part| part.unsupported.iter().copied()).collect();
         merge(claim, &mut unsupported);
         Verdict { outcome, score, checks: judged.into_iter().flat_map(|part| part.checks).collect(), unsupported, evidence }
     }
@@ -211,16 +226,27 @@ impl<'a> Checker<'a> {
         wording::check_negation(&comparison, &mut features, &mut checks);
         wording::check_opposites(&comparison, &mut features, &mut checks);
         let score = fusion::probability(&features, comparison.claim.is_chinese);
-        let mut unsupported: Vec<Span> = checks.iter().filter(|check| check.result != CheckResult::Matched).map(|check| check.claim).collect();
+        let mut unsupported: Vec<Span> =
+            checks.iter().filter(|check| check.result != CheckResult::Matched).map(|check| check.claim).collect();
         if unsupported.is_empty() {
-            let novel = comparison.claim.tokens.iter().filter(|token| comparison::is_content(token) && self.prepared.occurrences(token.key) == 0);
+            let novel = comparison
+                .claim
+                .tokens
+                .iter()
+                .filter(|token| comparison::is_content(token) && self.prepared.occurrences(token.key) == 0);
             unsupported = novel.map(|token| token.span).collect();
         }
         let shift = |span: Span| Span { start: span.start + part.start, end: span.end + part.start };
         for check in &mut checks {
             check.claim = shift(check.claim);
         }
-        let evidence = comparison.candidates.iter().filter(|candidate| candidate.rank >= LEAST_COVERAGE).take(EVIDENCE).map(|candidate| candidate.sentence).collect();
+        let evidence = comparison
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.rank >= LEAST_COVERAGE)
+            .take(EVIDENCE)
+            .map(|candidate| candidate.sentence)
+            .collect();
         Judged { score, features, checks, unsupported: unsupported.into_iter().map(shift).collect(), evidence }
     }
 }
@@ -252,7 +278,13 @@ fn merge(text: &str, spans: &mut Vec<Span>) {
     let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans.drain(..) {
         match merged.last_mut() {
-            Some(last) if text.get(last.end as usize..span.start.max(last.end) as usize).is_some_and(|between| between.trim().is_empty()) => last.end = last.end.max(span.end),
+            Some(last)
+                if text
+                    .get(last.end as usize..span.start.max(last.end) as usize)
+                    .is_some_and(|between| between.trim().is_empty()) =>
+            {
+                last.end = last.end.max(span.end)
+            }
             _ => merged.push(span),
         }
     }

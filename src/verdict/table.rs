@@ -18,7 +18,7 @@ const COLUMN_WORTH: f32 = 0.5;
 
 /// How much better the best cell of the table fits the claim's words than the cells of `row` that hold its figure. None where the sentence
 /// is no table row, or the claim names neither row nor column.
-pub(super) fn fit_gap(comparison: &Comparison<'_>, row: u32, _token: usize, figure: &Quantity) -> Option<f32> {
+pub(super) fn fit_gap(comparison: &Comparison<'_>, row: u32, figure: &Quantity) -> Option<f32> {
     let source = comparison.source;
     let row = row as usize;
     if !is_row(source, row) {
@@ -58,7 +58,10 @@ fn cells(text: &str) -> Vec<Range<usize>> {
     }
     cells.push(start..text.len());
     // Rows may open with a border: `| label | 1 |`.
-    if cells.len() > 1 && text[cells[0].clone()].trim().is_empty() && !text[cells[1].clone()].trim().chars().any(|character| character.is_ascii_digit()) {
+    if cells.len() > 1
+        && text[cells[0].clone()].trim().is_empty()
+        && !text[cells[1].clone()].trim().chars().any(|character| character.is_ascii_digit())
+    {
         cells.remove(0);
     }
     cells
@@ -66,7 +69,10 @@ fn cells(text: &str) -> Vec<Range<usize>> {
 
 /// How far the words of the row's label are the claim's, 0 to 1.
 fn label_fit(comparison: &Comparison<'_>, row: usize, label: &Range<usize>) -> f32 {
-    let tokens = comparison.source.sentences[row].tokens.iter().filter(|token| label.contains(&(token.span.start as usize)) && token.weight >= 0.5);
+    let tokens = comparison.source.sentences[row]
+        .tokens
+        .iter()
+        .filter(|token| label.contains(&(token.span.start as usize)) && token.weight >= 0.5);
     let (mut known, mut all) = (0.0_f32, 0.0_f32);
     for token in tokens {
         all += token.weight;
@@ -87,7 +93,9 @@ fn column_fit(comparison: &Comparison<'_>, row: usize, first: usize, column: usi
     let top = first.saturating_sub(2).max(row.saturating_sub(HEADER_REACH));
     for index in (top..row).rev() {
         let header = &source.sentences[index];
-        if header.dates.is_empty() || header.tokens.iter().filter(|token| matches!(token.kind, TokenKind::Figure(_))).count() > header.dates.len() {
+        if header.dates.is_empty()
+            || header.tokens.iter().filter(|token| matches!(token.kind, TokenKind::Figure(_))).count() > header.dates.len()
+        {
             continue;
         }
         let header_cells = cells(&source.source.sentences[index].text);
@@ -95,7 +103,8 @@ fn column_fit(comparison: &Comparison<'_>, row: usize, first: usize, column: usi
         let Some(wanted) = (column + header_cells.len()).checked_sub(columns) else { continue };
         let Some(cell) = header_cells.get(wanted) else { continue };
         let heading = header.dates.iter().filter(|date| cell.contains(&(date.span.start as usize)));
-        let agreement = heading.flat_map(|date| comparison.claim.dates.iter().map(|claimed| claimed.period.agreement(&date.period))).max();
+        let agreement =
+            heading.flat_map(|date| comparison.claim.dates.iter().map(|claimed| claimed.period.agreement(&date.period))).max();
         match agreement {
             Some(DateAgreement::Different) => return 0.0,
             Some(DateAgreement::Same | DateAgreement::Within) => return 1.0,

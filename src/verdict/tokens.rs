@@ -52,18 +52,23 @@ pub(super) struct Analysis {
 
 /// Analyses a sentence.
 pub(super) fn analyse(text: &str) -> Analysis {
-    let mut analysis = Analysis::default();
-    analysis.dates = dates::dates(text);
-    analysis.figures = numbers::quantities(text);
+    let mut analysis = Analysis { dates: dates::dates(text), figures: numbers::quantities(text), ..Analysis::default() };
     let dates = &analysis.dates;
     analysis.figures.retain(|figure| !dates.iter().any(|date| date.span.overlap(figure.span) > 0));
     let mut expressions: Vec<(Span, Token)> = Vec::new();
     for (index, figure) in analysis.figures.iter().enumerate() {
-        let token = Token { span: figure.span, key: figure_key(figure), kind: TokenKind::Figure(index as u16), class: None, weight: 1.5 };
+        let token =
+            Token { span: figure.span, key: figure_key(figure), kind: TokenKind::Figure(index as u16), class: None, weight: 1.5 };
         expressions.push((figure.span, token));
     }
     for (index, date) in analysis.dates.iter().enumerate() {
-        let token = Token { span: date.span, key: hash(b'd', date.period.to_string().as_bytes()), kind: TokenKind::Date(index as u16), class: None, weight: 1.2 };
+        let token = Token {
+            span: date.span,
+            key: hash(b'd', date.period.to_string().as_bytes()),
+            kind: TokenKind::Date(index as u16),
+            class: None,
+            weight: 1.2,
+        };
         expressions.push((date.span, token));
     }
     expressions.sort_by_key(|(span, _)| span.start);
@@ -82,7 +87,9 @@ pub(super) fn analyse(text: &str) -> Analysis {
 
 fn hash(tag: u8, bytes: &[u8]) -> u64 {
     // FNV-1a: fast on short keys and the same on every machine.
-    std::iter::once(&tag).chain(bytes).fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    std::iter::once(&tag)
+        .chain(bytes)
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn figure_key(figure: &Quantity) -> u64 {
@@ -104,7 +111,11 @@ fn words(text: &str, from: usize, to: usize, tokens: &mut Vec<Token>) {
         if is_han(first) {
             at += han(part, at, from, tokens);
         } else if first.is_alphanumeric() {
-            let length = part[at..].find(|character: char| is_han(character) || !(character.is_alphanumeric() || matches!(character, '\'' | '’' | '&'))).unwrap_or(part.len() - at);
+            let length = part[at..]
+                .find(|character: char| {
+                    is_han(character) || !(character.is_alphanumeric() || matches!(character, '\'' | '’' | '&'))
+                })
+                .unwrap_or(part.len() - at);
             let word = part[at..at + length].trim_end_matches(['\'', '’', '&']);
             let length = word.len().max(first.len_utf8());
             word_token(&part[at..at + length], from + at, tokens);
@@ -121,7 +132,8 @@ fn word_token(word: &str, start: usize, tokens: &mut Vec<Token>) {
     let lower = if word.is_ascii() { word.to_ascii_lowercase() } else { normalise::fold(word) };
     let negation = |span| Token { span, key: hash(b'!', b"not"), kind: TokenKind::Negation, class: None, weight: 0.0 };
     // `isn't`, `won't`, `cannot`.
-    let contracted = lower.strip_suffix("n't").or_else(|| lower.strip_suffix("n’t")).or(if lower == "cannot" { Some("can") } else { None });
+    let contracted =
+        lower.strip_suffix("n't").or_else(|| lower.strip_suffix("n’t")).or(if lower == "cannot" { Some("can") } else { None });
     if let Some(verb) = contracted {
         let verb = match verb {
             "wo" => "will",
@@ -137,7 +149,13 @@ fn word_token(word: &str, start: usize, tokens: &mut Vec<Token>) {
         tokens.push(negation(span));
         // `none` and `never` also say how many and how often.
         if let Some(class) = LEXICON.english(&lower) {
-            tokens.push(Token { span, key: class_key(class), kind: TokenKind::Word { capital: false }, class: Some(class), weight: 0.0 });
+            tokens.push(Token {
+                span,
+                key: class_key(class),
+                kind: TokenKind::Word { capital: false },
+                class: Some(class),
+                weight: 0.0,
+            });
         }
         return;
     }
@@ -179,7 +197,13 @@ fn han(part: &str, at: usize, base: usize, tokens: &mut Vec<Token>) -> usize {
         Some(Entry::Negation) => Token { span, key: hash(b'!', b"not"), kind: TokenKind::Negation, class: None, weight: 0.0 },
         Some(Entry::Plain) | None => {
             let is_function = length == 1 && characters.first().is_some_and(|character| lexicon::is_chinese_stopword(*character));
-            Token { span, key: hash(b'h', encoded.as_bytes()), kind: TokenKind::Han, class: None, weight: if is_function { 0.1 } else { 0.6 } }
+            Token {
+                span,
+                key: hash(b'h', encoded.as_bytes()),
+                kind: TokenKind::Han,
+                class: None,
+                weight: if is_function { 0.1 } else { 0.6 },
+            }
         }
     };
     tokens.push(token);
@@ -210,15 +234,16 @@ fn mark_capitals(text: &str, tokens: &mut [Token]) {
         }
     }
     let is_title = words > 3 && capitals * 10 > words * 8;
-    let mut is_first = true;
-    for token in tokens {
+    // `Zenith Bank held…`: two capitals at the start are a name too.
+    let opens_with_name = matches!(tokens, [first, second, ..] if first.kind == TokenKind::Word { capital: true } && second.kind == TokenKind::Word { capital: true });
+    for (index, token) in tokens.iter_mut().enumerate() {
         if let TokenKind::Word { capital } = &mut token.kind {
             let word = token.span.of(text);
-            let is_acronym = word.chars().count() >= 2 && word.chars().all(|character| character.is_uppercase() || character.is_numeric() || character == '&');
+            let is_acronym = word.chars().count() >= 2
+                && word.chars().all(|character| character.is_uppercase() || character.is_numeric() || character == '&');
             let is_known_word = token.weight < 0.5 || token.class.is_some();
-            *capital = *capital && !is_title && (is_acronym || !is_first) && !is_known_word;
+            *capital = *capital && !is_title && (is_acronym || index > 0 || opens_with_name) && !is_known_word;
         }
-        is_first = false;
     }
 }
 

@@ -14,7 +14,25 @@ const COMPARABLE: f32 = 0.4;
 
 /// How Chinese names of organisations end.
 const ORGANISATION_ENDINGS: &[&str] = &[
-    "股份有限公司", "有限公司", "委員會", "金控", "銀行", "證券", "保險", "人壽", "產險", "投信", "公司", "集團", "大學", "基金會", "協會", "部", "局", "署", "院",
+    "股份有限公司",
+    "有限公司",
+    "委員會",
+    "金控",
+    "銀行",
+    "證券",
+    "保險",
+    "人壽",
+    "產險",
+    "投信",
+    "公司",
+    "集團",
+    "大學",
+    "基金會",
+    "協會",
+    "部",
+    "局",
+    "署",
+    "院",
 ];
 
 /// Checks the names of the claim.
@@ -40,7 +58,10 @@ pub(super) fn check_names(comparison: &Comparison<'_>, features: &mut Features, 
             (0, _) => (CheckResult::Matched, format!("{written} is in the source")),
             (_, Some(rival)) => {
                 features.count(Feature::NameConflict);
-                let best = comparison.candidates.first().map_or("", |best| rival.span.of(&comparison.source.source.sentences[best.sentence as usize].text));
+                let best = comparison
+                    .candidates
+                    .first()
+                    .map_or("", |best| rival.span.of(&comparison.source.source.sentences[best.sentence as usize].text));
                 (CheckResult::Conflicting, format!("{best} in the source, {written} in the claim"))
             }
             _ => {
@@ -62,13 +83,22 @@ fn check_chinese_names(comparison: &Comparison<'_>, features: &mut Features, che
         let start = at + offset;
         let run = text[start..].find(|character| !is_han(character)).map_or(text.len(), |length| start + length);
         let mut from = start;
-        while let Some((found, ending)) = ORGANISATION_ENDINGS.iter().filter_map(|ending| text[from..run].find(ending).map(|found| (from + found, *ending))).min_by_key(|(found, ending)| (*found, std::cmp::Reverse(ending.len()))) {
+        while let Some((found, ending)) = ORGANISATION_ENDINGS
+            .iter()
+            .filter_map(|ending| text[from..run].find(ending).map(|found| (from + found, *ending)))
+            .min_by_key(|(found, ending)| (*found, std::cmp::Reverse(ending.len())))
+        {
             let before: Vec<usize> = text[from..found].char_indices().rev().take(2).map(|(offset, _)| from + offset).collect();
             let end = found + ending.len();
             if let (2, Some(name_start)) = (before.len(), before.last()) {
                 let span = Span::new(*name_start..end);
-                let keys: Vec<u64> =
-                    comparison.claim.tokens.iter().filter(|token| token.kind == TokenKind::Han && token.span.start >= span.start && token.span.end <= span.end).map(|token| token.key).collect();
+                let keys: Vec<u64> = comparison
+                    .claim
+                    .tokens
+                    .iter()
+                    .filter(|token| token.kind == TokenKind::Han && token.span.start >= span.start && token.span.end <= span.end)
+                    .map(|token| token.key)
+                    .collect();
                 if keys.len() >= 2 && ending.chars().count() >= 2 {
                     let written = span.of(text);
                     let found = comparison.source.holds_characters(&keys);
@@ -95,7 +125,8 @@ pub(super) fn check_negation(comparison: &Comparison<'_>, features: &mut Feature
     let (Some(first), Some(last)) = (matched.first(), matched.last()) else { return };
     // Negations of the source count where the claim runs alongside; one just before the first matched word still belongs to it.
     let reach = first.1.saturating_sub(2)..last.1 + 1;
-    let claimed: Vec<usize> = (0..comparison.claim.tokens.len()).filter(|index| is_negation(&comparison.claim.tokens[*index])).collect();
+    let claimed: Vec<usize> =
+        (0..comparison.claim.tokens.len()).filter(|index| is_negation(&comparison.claim.tokens[*index])).collect();
     let stated: Vec<usize> = reach.filter(|index| best.tokens.get(*index).is_some_and(is_negation)).collect();
     let aligned = matched.iter().filter(|(row, _)| is_negation(&comparison.claim.tokens[*row])).count();
     let only_claimed = claimed.len().saturating_sub(aligned);
@@ -118,7 +149,12 @@ pub(super) fn check_negation(comparison: &Comparison<'_>, features: &mut Feature
         };
         checks.push(Check { kind: CheckKind::Negation, result: CheckResult::Conflicting, claim: span, detail });
     } else if let Some(span) = span_of(claimed.first()) {
-        checks.push(Check { kind: CheckKind::Negation, result: CheckResult::Matched, claim: span, detail: "denied in the source too".to_owned() });
+        checks.push(Check {
+            kind: CheckKind::Negation,
+            result: CheckResult::Matched,
+            claim: span,
+            detail: "denied in the source too".to_owned(),
+        });
     }
 }
 
@@ -132,9 +168,19 @@ pub(super) fn check_opposites(comparison: &Comparison<'_>, features: &mut Featur
         let feature = |direction, scope| if is_direction { direction } else { scope };
         let opposes = |other: &&Token| other.class.is_some_and(|other| class.opposes(other));
         let written = token.span.of(comparison.text);
-        let quoted = |other: &Token| comparison.candidates.first().map_or("", |best| other.span.of(&comparison.source.source.sentences[best.sentence as usize].text));
+        let quoted = |other: &Token| {
+            comparison
+                .candidates
+                .first()
+                .map_or("", |best| other.span.of(&comparison.source.source.sentences[best.sentence as usize].text))
+        };
         if comparison.alignment.matches(index) {
-            checks.push(Check { kind, result: CheckResult::Matched, claim: token.span, detail: format!("{written} is in the source") });
+            checks.push(Check {
+                kind,
+                result: CheckResult::Matched,
+                claim: token.span,
+                detail: format!("{written} is in the source"),
+            });
             continue;
         }
         let gap = comparison.gap(index);
@@ -143,7 +189,12 @@ pub(super) fn check_opposites(comparison: &Comparison<'_>, features: &mut Featur
             let detail = format!("{} in the source, {written} in the claim", quoted(rival));
             checks.push(Check { kind, result: CheckResult::Conflicting, claim: token.span, detail });
         } else if comparison.in_best(token.key) {
-            checks.push(Check { kind, result: CheckResult::Matched, claim: token.span, detail: format!("{written} is in the source") });
+            checks.push(Check {
+                kind,
+                result: CheckResult::Matched,
+                claim: token.span,
+                detail: format!("{written} is in the source"),
+            });
         } else if let Some(rival) = best.tokens.iter().find(opposes) {
             features.count(feature(Feature::DirectionLoose, Feature::ScopeLoose));
             if comparison.alignment.share >= COMPARABLE {
@@ -153,7 +204,12 @@ pub(super) fn check_opposites(comparison: &Comparison<'_>, features: &mut Featur
         } else if comparison.source.occurrences(token.key) == 0 {
             features.count(feature(Feature::DirectionMissing, Feature::ScopeMissing));
             if is_direction {
-                checks.push(Check { kind, result: CheckResult::Missing, claim: token.span, detail: format!("{written} is not in the source") });
+                checks.push(Check {
+                    kind,
+                    result: CheckResult::Missing,
+                    claim: token.span,
+                    detail: format!("{written} is not in the source"),
+                });
             }
         }
     }

@@ -3,12 +3,19 @@
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod context;
+mod configuration;
 
+mod audit;
 mod bad_input;
+mod cases;
 mod extract;
 mod fixtures;
 mod help;
+mod library;
+mod reading;
+mod run;
 mod usage;
+mod verify;
 
 #[path = "../../examples/make_fixtures/press/mod.rs"]
 #[allow(dead_code)]

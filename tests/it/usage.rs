@@ -11,7 +11,7 @@ fn wrong_arguments_end_with_2() {
         (&["extract"], "FILE"),
         (&["extract", "a.pdf"], "--out"),
         (&["extract", "a.pdf", "--out", "x", "--ui-lang", "fr"], "possible values: en, zh-TW"),
-        (&["classify"], "--jsonl"),
+        (&["classify"], "Usage"),
         (&["verify"], "Usage"),
         (&["run"], "PIPELINE"),
         (&["show"], "DOC"),

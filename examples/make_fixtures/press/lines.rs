@@ -164,7 +164,7 @@ fn tokens(text: &str, face: Face) -> Vec<Token> {
         match tokens.last_mut() {
             Some(last) if latin && previous_is_latin && !space_before && last.font == font => last.text.push(character),
             _ => {
-                let may_start = !glue && !(NEVER_FIRST.contains(character) && !space_before);
+                let may_start = !glue && (space_before || !NEVER_FIRST.contains(character));
                 tokens.push(Token { text: character.to_string(), font, space_before, may_start });
             }
         }

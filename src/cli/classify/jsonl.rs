@@ -138,7 +138,7 @@ impl Lines {
     }
 
     /// The next rows; those that cannot be read as their failed outputs. Empty at the end of the input; blank lines are no rows.
-    fn next_rows(&mut self) -> Result<Vec<std::result::Result<Row, Output>>> {
+    fn next_rows(&mut self) -> Result<Vec<std::result::Result<Row, Box<Output>>>> {
         let mut rows = Vec::new();
         let mut line = Vec::new();
         while rows.len() < LINES {
@@ -166,9 +166,10 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// A row, or the failed output that takes its place; the id is kept where there is one.
-fn row_of(line: &[u8], number: usize) -> std::result::Result<Row, Output> {
-    let failed =
-        |id: Value, message: String| Output { id, error: Some(format!("line {number}: {message}")), ..Output::default() };
+fn row_of(line: &[u8], number: usize) -> std::result::Result<Row, Box<Output>> {
+    let failed = |id: Value, message: String| {
+        Box::new(Output { id, error: Some(format!("line {number}: {message}")), ..Output::default() })
+    };
     let value: Value = serde_json::from_slice(line).map_err(|error| failed(Value::Null, format!("not JSON: {error}")))?;
     let id = value.get("id").cloned().unwrap_or_default();
     let row: Row = serde_json::from_value(value)
@@ -180,14 +181,14 @@ fn row_of(line: &[u8], number: usize) -> std::result::Result<Row, Output> {
 }
 
 /// The outputs of a batch, in its order. Where the encoder fails on the batch, each passage is tried alone.
-fn classify(batch: &[std::result::Result<Row, Output>], judge: &Judge<'_>) -> Vec<Output> {
+fn classify(batch: &[std::result::Result<Row, Box<Output>>], judge: &Judge<'_>) -> Vec<Output> {
     let passages: Vec<Passage> = batch.iter().flatten().map(|row| passage_of(&row.text, row.lang.as_deref())).collect();
     let mut encoded: Vec<std::result::Result<Encoded, String>> = match encode(&passages, judge.encoder) {
         Ok(encoded) => encoded.into_iter().map(Ok).collect(),
         Err(_) => passages.iter().map(|passage| encode_alone(passage, judge.encoder)).collect(),
     };
     let mut judged = passages.iter().zip(encoded.drain(..));
-    let output = |row: &std::result::Result<Row, Output>| match row {
+    let output = |row: &std::result::Result<Row, Box<Output>>| match row {
         Err(failed) => Output { id: failed.id.clone(), error: failed.error.clone(), ..Output::default() },
         Ok(row) => match judged.next() {
             Some((passage, Ok(encoded))) => {

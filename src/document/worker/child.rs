@@ -58,7 +58,11 @@ fn answer(bytes: Vec<u8>, request: &Request, output: &mut impl Write) -> io::Res
             protocol::write(*output.borrow_mut(), &Frame::Page(Box::new(page))).map_err(|error| {
                 broken_pipe = Some(error);
                 DocumentError::Crashed { detail: "the parent is gone".to_owned() }
-            })
+            })?;
+            if fault().as_deref() == Some("hang-after-page") {
+                hang();
+            }
+            Ok(())
         },
     );
     if let Some(error) = broken_pipe {
@@ -74,11 +78,13 @@ fn answer(bytes: Vec<u8>, request: &Request, output: &mut impl Write) -> io::Res
 /// Bounds memory and processor time and shuts off the file system. Best effort: an old kernel lacks landlock, and the limits may
 /// be lower already.
 fn confine(limits: &Limits) {
-    let bound = |resource, value: u64| {
-        let _ = setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
+    let set = |resource, current: u64, maximum: u64| {
+        let _ = setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) });
     };
+    let bound = |resource, value: u64| set(resource, value, value);
     bound(Resource::Data, limits.memory_megabytes << 20);
-    bound(Resource::Cpu, limits.cpu_seconds);
+    // SIGXCPU at the first limit tells what happened; the second kills what ignores it.
+    set(Resource::Cpu, limits.cpu_seconds, limits.cpu_seconds + 2);
     bound(Resource::Core, 0);
     bound(Resource::Fsize, 0);
     let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(AccessFs::from_all(ABI::V5));
@@ -87,27 +93,35 @@ fn confine(limits: &Limits) {
     }
 }
 
-/// Faults on demand, so that the parent's answer to each can be tested: SCRUTINEER_WORKER_FAULT=hang, crash, panic or oom. Read
-/// by the worker alone.
+/// The fault to rehearse, so that the parent's answer to each can be tested: SCRUTINEER_WORKER_FAULT = hang, hang-after-page,
+/// spin, crash, oom or rubbish. Read by the worker alone.
+fn fault() -> Option<String> {
+    std::env::var("SCRUTINEER_WORKER_FAULT").ok()
+}
+
+fn hang() -> ! {
+    loop {
+        std::thread::sleep(std::time::Duration::from_secs(3600));
+    }
+}
+
 fn rehearse_fault(output: &mut impl Write) -> io::Result<()> {
-    match std::env::var("SCRUTINEER_WORKER_FAULT").as_deref() {
-        Ok("hang") => loop {
-            std::thread::sleep(std::time::Duration::from_secs(3600));
-        },
-        Ok("crash") => std::process::abort(),
-        Ok("spin") => {
+    match fault().as_deref() {
+        Some("hang") => hang(),
+        Some("crash") => std::process::abort(),
+        Some("spin") => {
             let mut count = 0_u64;
             loop {
                 count = std::hint::black_box(count.wrapping_add(1));
             }
         }
-        Ok("oom") => {
+        Some("oom") => {
             let mut hoard: Vec<Vec<u8>> = Vec::new();
             loop {
                 hoard.push(std::hint::black_box(vec![1; 16 << 20]));
             }
         }
-        Ok("rubbish") => output.write_all(b"this is no frame at all, and it is long enough"),
+        Some("rubbish") => output.write_all(b"this is no frame at all, and it is long enough"),
         _ => Ok(()),
     }
 }

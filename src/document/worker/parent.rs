@@ -198,7 +198,6 @@ fn cause_of_death(status: io::Result<ExitStatus>, complaint: &str, options: &Rea
     }
     let how = match status {
         Ok(status) => match status.signal() {
-            // With equal soft and hard limits the kernel may send either.
             Some(CPU_LIMIT) => return DocumentError::TimedOut { seconds: limits.cpu_seconds },
             Some(KILLED) => "killed from outside, perhaps for want of memory".to_owned(),
             Some(signal) => format!("signal {signal}"),

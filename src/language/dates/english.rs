@@ -22,8 +22,6 @@ pub(super) fn at(text: &str, lower: &str, at: usize) -> Option<Mention> {
             .or_else(|| year(lower, at))?
     } else if first.is_ascii_alphabetic() {
         quarter(lower, at).or_else(|| half(lower, at)).or_else(|| fiscal(lower, at)).or_else(|| month(text, lower, at))?
-    } else if first == b'\'' {
-        return None;
     } else {
         return None;
     };
@@ -83,7 +81,7 @@ fn numeric(text: &str, at: usize) -> Option<(Period, usize)> {
 
 fn four_digit_year(text: &str, at: usize) -> Option<(i16, usize)> {
     let (value, end) = number(text, at, 4)?;
-    (end - at == 4 && (1900..=2100).contains(&value) && is_end(text, end)).then(|| (value as i16, end))
+    (end - at == 4 && (1900..=2100).contains(&value) && is_end(text, end)).then_some((value as i16, end))
 }
 
 /// A year after a month, quarter or half: `2023`, `, 2023`, `of 2023`, `FY23`, `'23`.
@@ -113,7 +111,7 @@ fn trailing_year(text: &str, at: usize) -> Option<(i16, usize, bool)> {
 
 fn short_year(text: &str, at: usize) -> Option<(i16, usize)> {
     let (value, end) = number(text, at, 2)?;
-    (end - at == 2 && is_end(text, end)).then(|| (2000 + value as i16, end))
+    (end - at == 2 && is_end(text, end)).then_some((2000 + value as i16, end))
 }
 
 fn with_year(text: &str, end: usize, part: Part) -> Option<(Period, usize)> {

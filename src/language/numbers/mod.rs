@@ -184,7 +184,7 @@ fn quantity(text: &str, lower: &str, numeral: &numerals::Numeral, previous: Opti
     let number = numeral.span;
     let previous_end = previous.map_or(0, |quantity| quantity.span.end as usize);
     let prefix = units::prefix(text, lower, number.start as usize, previous_end);
-    let suffix = units::suffix(text, lower, number.end as usize, prefix.currency.is_some() || numeral.has_decimals);
+    let mut suffix = units::suffix(text, lower, number.end as usize, prefix.currency.is_some() || numeral.has_decimals);
     if numeral.needs_unit
         && matches!(suffix, Suffix { scale: None, measure: None, counts: false, .. })
         && !prefix.percent
@@ -261,13 +261,26 @@ fn quantity(text: &str, lower: &str, numeral: &numerals::Numeral, previous: Opti
                 measure = Measure::Percent;
                 end += text[end..].chars().next().map_or(0, char::len_utf8);
             }
+            // `$(1,234) thousand`
+            let outer = units::suffix(text, lower, end, false);
+            if suffix.scale.is_none() && !outer.is_identifier && (outer.scale.is_some() || outer.measure.is_some()) {
+                value *= outer.scale.unwrap_or(1.0);
+                step *= outer.scale.unwrap_or(1.0);
+                if let (Some(other), Measure::Count) = (outer.measure, measure) {
+                    measure = other;
+                    value *= outer.factor;
+                    step *= outer.factor;
+                }
+                end = outer.end;
+                suffix.scale = outer.scale;
+            }
             negative = measure != Measure::Count || numeral.has_separator || numeral.has_decimals;
         }
     }
     if negative {
         value = -value;
     }
-    let bound = units::bound(text, lower, start, end);
+    let bound = units::bound(lower, start, end);
     let scaled = suffix.scale.is_some() || unit.scale.is_some() || !matches!(measure, Measure::Count | Measure::Money(_));
     Some(Quantity { span: Span::new(start..end), number, value, step, measure, scaled, bound, parenthesised })
 }

@@ -14,7 +14,8 @@ fn values_and_measures() {
     let money =
         |code: &'static str| move |measure: Measure| matches!(measure, Measure::Money(currency) if currency.code() == code);
     let is = |wanted: Measure| move |measure: Measure| measure == wanted;
-    let table: Vec<(&str, f64, Box<dyn Fn(Measure) -> bool>, &str)> = vec![
+    type Row = (&'static str, f64, Box<dyn Fn(Measure) -> bool>, &'static str);
+    let table: Vec<Row> = vec![
         ("revenue of $3.2 billion", 3.2e9, Box::new(money("$")), "$3.2 billion"),
         ("NT$1,234 thousand in", 1_234_000.0, Box::new(money("TWD")), "NT$1,234 thousand"),
         ("新臺幣3.5億元", 3.5e8, Box::new(money("TWD")), "新臺幣3.5億元"),
@@ -25,6 +26,7 @@ fn values_and_measures() {
         ("USD 20bn", 2e10, Box::new(money("USD")), "USD 20bn"),
         ("5 billion euros", 5e9, Box::new(money("EUR")), "5 billion euros"),
         ("a loss of $(1,234)", -1234.0, Box::new(money("$")), "$(1,234)"),
+        ("was $(1,234) thousand in", -1_234_000.0, Box::new(money("$")), "$(1,234) thousand"),
         ("margin (12.3)%", -12.3, Box::new(is(Measure::Percent)), "(12.3)%"),
         ("fell -4.5% on", -4.5, Box::new(is(Measure::Percent)), "-4.5%"),
         ("12.50 per cent", 12.5, Box::new(is(Measure::Percent)), "12.50 per cent"),

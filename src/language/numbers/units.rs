@@ -504,7 +504,7 @@ const BOUNDS_AFTER: &[(&str, Bound)] = &[
 ];
 
 /// Whether the words around bound the number.
-pub(super) fn bound(_text: &str, lower: &str, start: usize, end: usize) -> Bound {
+pub(super) fn bound(lower: &str, start: usize, end: usize) -> Bound {
     let before = lower[..start].trim_end_matches([' ', '\u{A0}']);
     let is_whole = |rest: &str, word: &str| !word.is_ascii() || !rest.chars().next_back().is_some_and(is_word);
     if let Some((_, bound)) =
