@@ -51,7 +51,8 @@ pub(super) fn compile(text: &str, fields: &Fields) -> Result<(Clause, Vec<Patter
 /// apostrophe within a word is no quote.
 fn half_width(text: &str) -> Vec<char> {
     let characters: Vec<char> = text.chars().collect();
-    let within = |at: usize| at > 0 && characters[at - 1].is_alphanumeric() && characters.get(at + 1).is_some_and(|c| c.is_alphanumeric());
+    let within =
+        |at: usize| at > 0 && characters[at - 1].is_alphanumeric() && characters.get(at + 1).is_some_and(|c| c.is_alphanumeric());
     let one = |(at, c): (usize, &char)| match c {
         '（' => '(',
         '）' => ')',
@@ -211,9 +212,10 @@ impl Compiler<'_> {
                 Ok(Some(scored(field, any(clauses?))))
             }
             UserInputLeaf::Exists { field } => leaves::exists(fields, field, at).map(|clause| Some(unscored(clause))),
-            UserInputLeaf::Range { field: None, .. } | UserInputLeaf::Set { field: None, .. } => {
-                Err(QueryError::Syntax { at, detail: "a range or a list wants a field before it, such as period:[2021 TO 2023]".to_owned() })
-            }
+            UserInputLeaf::Range { field: None, .. } | UserInputLeaf::Set { field: None, .. } => Err(QueryError::Syntax {
+                at,
+                detail: "a range or a list wants a field before it, such as period:[2021 TO 2023]".to_owned(),
+            }),
             UserInputLeaf::Regex { .. } => {
                 let detail = "regular expressions are not part of the language; use begin* or near~1";
                 Err(QueryError::Syntax { at, detail: detail.to_owned() })

@@ -169,7 +169,8 @@ impl Filters {
         }
         let mut add = |name: &'static str, values: &[String]| -> Result<(), QueryError> {
             if !values.is_empty() {
-                let values: Result<Vec<Clause>, QueryError> = values.iter().map(|value| leaves::filter(fields, name, value, 0)).collect();
+                let values: Result<Vec<Clause>, QueryError> =
+                    values.iter().map(|value| leaves::filter(fields, name, value, 0)).collect();
                 clauses.push(any(values?));
             }
             Ok(())
