@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Exit;
 use super::terminal::{Styles, harmless, wrapped};
 use crate::config::Config;
-use crate::error::{OrFail, Result};
+use crate::error::{Error, OrFail, Result};
 use crate::ledger::{FlagFilter, FlagRecord};
 use crate::pipeline::archive::Archive;
 
@@ -44,6 +44,9 @@ struct Row {
 impl Arguments {
     pub(super) fn run(self, config: &Config) -> Result<Exit> {
         let archive = Archive::open(config)?;
+        if let Some(unknown) = self.label.iter().find(|label| !archive.knows_label(label)) {
+            return Err(Error::usage(format!("unknown label `{unknown}`")).remedy("`scrutineer classify --text x --json` lists the labels"));
+        }
         let document = self.doc.as_deref().map(|name| archive.resolve(name)).transpose()?;
         let filter = FlagFilter { document, labels: self.label, min_score: self.min_score, withdrawn: self.withdrawn };
         let mut flags = archive.ledger().flags(&filter).or_fail(|| "cannot read the ledger".to_owned())?;

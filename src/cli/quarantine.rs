@@ -36,15 +36,19 @@ enum Action {
         /// A file whose first line is the password of protected files
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
-        /// The pipeline file to run them through
-        #[arg(long, value_name = "PIPELINE", default_value = "pipelines/disclosures.toml")]
-        pipeline: PathBuf,
+        /// The pipeline file to run them through (default: the shipped one named like the last run's, else disclosures.toml)
+        #[arg(long, value_name = "PIPELINE")]
+        pipeline: Option<PathBuf>,
     },
 }
 
 impl Arguments {
     pub(super) fn run(self, config: &Config) -> Result<Exit> {
-        let rows = Archive::open(config)?.ledger().quarantined().or_fail(|| "cannot read the ledger".to_owned())?;
+        let cannot = || "cannot read the ledger".to_owned();
+        let (rows, last_run) = {
+            let archive = Archive::open(config)?;
+            (archive.ledger().quarantined().or_fail(cannot)?, archive.ledger().runs(1).or_fail(cannot)?.into_iter().next())
+        };
         match self.action.unwrap_or(Action::List) {
             Action::List if config.json => super::print_json(&rows)?,
             Action::List => super::print(&render(&rows)),
@@ -54,6 +58,10 @@ impl Arguments {
                     super::print("nothing is in quarantine\n");
                     return Ok(Exit::Done);
                 }
+                let pipeline = match pipeline {
+                    Some(pipeline) => pipeline,
+                    None => shipped(config, last_run.as_ref().map_or("", |run| &run.pipeline))?,
+                };
                 let (pipeline, taxonomy) = Pipeline::load(&pipeline, config.taxonomy_file())?;
                 let inputs = inputs::collect(&chosen, None)?;
                 let options = RunOptions {
@@ -66,6 +74,15 @@ impl Arguments {
         }
         Ok(Exit::Done)
     }
+}
+
+/// The shipped pipeline file with the name of a run's pipeline (`disclosures@41ab`), else `disclosures.toml`.
+fn shipped(config: &Config, run: &str) -> Result<PathBuf> {
+    let folder = config.taxonomy_file().and_then(|file| file.parent().map(Path::to_owned));
+    let folder = folder.ok_or_else(|| Error::usage("no pipeline file was shipped").remedy("name one with --pipeline FILE"))?;
+    let name = run.split('@').next().unwrap_or_default();
+    let named = folder.join(name).with_extension("toml");
+    Ok(if !name.is_empty() && named.is_file() { named } else { folder.join("disclosures.toml") })
 }
 
 fn chosen(rows: &[QuarantineRecord], files: &[PathBuf]) -> Result<Vec<PathBuf>> {

@@ -68,7 +68,7 @@ fn print_overview(view: &DocumentOverview, config: &Config) {
     println!("{} {}/{} {}", say("read", "已讀"), coverage.read, coverage.pages, say("pages", "頁"));
     for warning in &view.warnings {
         let page = warning.page.map(|page| format!("p.{page} ")).unwrap_or_default();
-        println!("{}: {page}{}", styles.doubtful.apply_to(say("warning", "示警")), harmless(&warning.message));
+        println!("{}: {page}{}: {}", styles.doubtful.apply_to(say("warning", "示警")), warning.name, harmless(&warning.message));
     }
     println!("");
     for page in &view.flagged_pages {

@@ -1,5 +1,7 @@
 //! `scrutineer verify`: claims against their source, without a pipeline.
 
+mod source;
+
 use std::fs;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,24 +11,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use self::source::{PDF_MAGIC, SourceFile, read_source_file};
 use super::Exit;
 use super::terminal::harmless;
 use crate::config::{Config, UiLanguage};
-use crate::document::{DocumentError, ReadOptions, worker};
 use crate::error::{Error, OrFail, Result};
 use crate::language::identify::identify;
 use crate::language::normalise::nfc;
 use crate::language::offsets::CodePoints;
 use crate::language::sentences::sentences;
 use crate::language::{Language, Span};
-use crate::passage::{Options, locate, passages};
 use crate::verdict::{Check, CheckKind, CheckResult, Checker, Outcome, Source, SourceSentence, Verdict};
 
 /// Rows that are checked together before their results are written.
 const BATCH: usize = 2_048;
 /// No input is larger than this, in bytes.
 const LARGEST_INPUT: u64 = 256 << 20;
-const PDF_MAGIC: &[u8] = b"%PDF-";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -263,15 +263,6 @@ struct Evidence {
     page: Option<u32>,
 }
 
-/// A source file as text, with the pages its sentences stand on.
-struct SourceFile {
-    text: String,
-    sentences: Vec<Span>,
-    /// By sentence, where the file has pages.
-    pages: Vec<Option<u32>>,
-    complete: bool,
-}
-
 fn verify_summary(source: &Path, summary: &Path, config: &Config) -> Result<Exit> {
     if is_standard(source) && is_standard(summary) {
         return Err(Error::usage("source and summary cannot both be standard input"));
@@ -321,52 +312,6 @@ fn evidence(verdict: &Verdict, file: &SourceFile, points: &CodePoints) -> Vec<Ev
             page: file.pages.get(index as usize).copied().flatten(),
         })
         .collect()
-}
-
-/// Reads the source: a PDF in the worker process, anything else as UTF-8 text.
-fn read_source_file(path: &Path) -> Result<SourceFile> {
-    let bytes = read_bytes(path)?;
-    if bytes.starts_with(PDF_MAGIC) {
-        return read_pdf(path, &bytes);
-    }
-    let text = text_of(path, bytes)?;
-    let sentences = sentences(&text, identify(&text));
-    let pages = pages_of(&text, &sentences);
-    Ok(SourceFile { text, sentences, pages, complete: true })
-}
-
-/// The sentences of a PDF with their pages, hidden text left out. Unread pages make the source incomplete.
-fn read_pdf(path: &Path, bytes: &[u8]) -> Result<SourceFile> {
-    let document = worker::read_isolated(bytes, &ReadOptions::default(), &mut |_| {})
-        .map_err(DocumentError::from)
-        .or_fail(|| format!("cannot read {}", path.display()))?;
-    let mut file = SourceFile {
-        text: String::new(),
-        sentences: Vec::new(),
-        pages: Vec::new(),
-        complete: document.pages.iter().all(|page| page.state.is_read()),
-    };
-    // How passages are cut does not matter here: their sentences are what is looked at.
-    for passage in
-        passages(&document, &Options::default(), &|text| text.len() / 4).iter().filter(|passage| passage.is_model_input())
-    {
-        for sentence in &passage.sentences {
-            let start = file.text.len();
-            file.text.push_str(sentence.span.of(&passage.text));
-            file.sentences.push(Span::new(start..file.text.len()));
-            file.pages.push(locate(passage, sentence.span).first().map(|location| location.page));
-            file.text.push('\n');
-        }
-    }
-    Ok(file)
-}
-
-/// Form feeds part the pages of a text file, as `pdftotext` writes it; without them there are no pages.
-fn pages_of(text: &str, sentences: &[Span]) -> Vec<Option<u32>> {
-    if !text.contains('\u{c}') {
-        return vec![None; sentences.len()];
-    }
-    sentences.iter().map(|span| Some(1 + text[..span.start as usize].matches('\u{c}').count() as u32)).collect()
 }
 
 fn read_text(path: &Path) -> Result<String> {

@@ -106,7 +106,7 @@ mod tests {
             (Pattern::phrase("third cloud", 1, false), vec![]),
             (Pattern::phrase("", 0, false), vec![]),
         ] {
-            assert_eq!(marked(text, &[pattern.clone()]), expected, "{pattern:?}");
+            assert_eq!(marked(text, std::slice::from_ref(&pattern)), expected, "{pattern:?}");
         }
     }
 

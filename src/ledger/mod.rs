@@ -13,6 +13,7 @@ mod identity;
 mod lock;
 mod outbox;
 mod quarantine;
+mod reviews;
 mod runs;
 mod schema;
 mod verify;
@@ -32,6 +33,7 @@ pub use flags::{FlagCandidate, FlagCounts, FlagFilter, FlagRecord, FlagRevision,
 pub use lock::Holder;
 pub use outbox::OutboxTarget;
 pub use quarantine::QuarantineRecord;
+pub use reviews::{ReviewRecord, ReviewState};
 pub use runs::{InputRecord, RunRecord, RunStart};
 pub use verify::{AuditFault, AuditReport};
 

@@ -200,6 +200,20 @@ fn an_artefact_that_cannot_be_written_leaves_no_row() {
 }
 
 #[test]
+fn a_full_disk_under_the_database_is_named_and_leaves_the_chain_whole() {
+    let (_folder, mut ledger, _) = judged();
+    let pages: i64 = ledger.database.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    ledger.database.pragma_update(None, "max_page_count", pages).unwrap();
+    let large = json!({ "text": "x".repeat(100_000) });
+    let error = ledger.audit(AuditKind::Operator, &large).unwrap_err();
+    assert!(matches!(error, LedgerError::DiskFull { .. }) && !error.is_usage(), "{error:?}");
+    ledger.database.pragma_update(None, "max_page_count", pages * 100).unwrap();
+    assert_eq!(ledger.verify_audit(None).unwrap().entries, 4);
+    ledger.audit(AuditKind::Operator, &large).unwrap();
+    assert_eq!(ledger.verify_audit(None).unwrap().faults, []);
+}
+
+#[test]
 fn files_and_folders_of_the_key_are_the_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, ..) = judged();

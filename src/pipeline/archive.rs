@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::executor::Artefacts;
+use super::artefacts::Artefacts;
 use super::repair::CheckedSummary;
 use super::report::SentenceCounts;
 use super::view::{
-    self, DocumentOverview, DocumentView, FlaggedPage, LabelCount, LabelName, PageView, SUMMARY_SCHEMA, SummaryView, WarningView,
+    self, DocumentOverview, DocumentView, FlaggedPage, LabelCount, LabelName, PageView, SUMMARY_SCHEMA, SummaryView,
 };
 use crate::config::{Config, UiLanguage};
 use crate::digest::Digest;
 use crate::error::{Error, OrFail, Result};
+use crate::finding::rules;
 use crate::finding::taxonomy::Taxonomy;
 use crate::ledger::{Access, DocumentRecord, FlagFilter, FlagRecord, Ledger};
 
@@ -39,6 +40,11 @@ impl Archive {
     /// The name of a label in the reader's language.
     pub fn label_name(&self, id: &str) -> String {
         view::label_name(&self.taxonomy, id, self.language)
+    }
+
+    /// Whether a label is one of the taxonomy's, or found by rule.
+    pub fn knows_label(&self, id: &str) -> bool {
+        self.taxonomy.label(id).is_some() || rules::LABELS.iter().any(|(rule, _, _)| *rule == id)
     }
 
     /// The document that a name means: a unique stem, or the first 8 or more digits of its digest.
@@ -84,7 +90,7 @@ impl Archive {
             none_found: none_found
                 .map(|label| LabelName { label: label.id.clone(), name: label.name(self.language).to_owned() })
                 .collect(),
-            warnings: warnings(document),
+            warnings: view::warnings(document, self.language),
             counts: SentenceCounts { ..summary.counts },
             flags_to_cases: to_cases,
             flags_in_review: flags.len() as u32 - to_cases,
@@ -114,7 +120,7 @@ impl Archive {
             metadata: artefacts.document.metadata.clone(),
             sources: self.ledger.sources(digest).or_fail(cannot)?,
             coverage: view::coverage(&artefacts.document),
-            warnings: warnings(&artefacts.document),
+            warnings: view::warnings(&artefacts.document, self.language),
             flagged_pages: pages,
         })
     }
@@ -186,13 +192,4 @@ fn document_view(record: &DocumentRecord) -> DocumentView {
         document_type: record.document_type.clone(),
         period: record.period.clone(),
     }
-}
-
-fn warnings(document: &crate::document::Document) -> Vec<WarningView> {
-    let view = |warning: &crate::document::DocumentWarning| WarningView {
-        code: warning.code.clone(),
-        page: warning.page,
-        message: warning.message.clone(),
-    };
-    document.warnings.iter().map(view).collect()
 }

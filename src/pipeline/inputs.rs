@@ -113,12 +113,6 @@ fn walk(base: &Path, skipped: &mut usize, wanted: impl Fn(&Path) -> bool) -> Vec
     wanted
 }
 
-#[derive(Deserialize)]
-struct Row {
-    path: PathBuf,
-    #[serde(flatten)]
-    declared: Declared,
-}
 
 fn read_manifest(manifest: &Path, files: &mut BTreeMap<PathBuf, Declared>, warnings: &mut Vec<String>) -> Result<()> {
     let name = manifest.display();
@@ -133,13 +127,29 @@ fn read_manifest(manifest: &Path, files: &mut BTreeMap<PathBuf, Declared>, warni
             .remedy(format!("known columns: {}", known.join(", "))));
     }
     let folder = manifest.parent().unwrap_or(Path::new(""));
-    for row in reader.deserialize::<Row>() {
+    for row in reader.records() {
         let row = row.or_usage(|| format!("the manifest {name} has a row that cannot be read"))?;
-        let path = if row.path.is_absolute() { row.path } else { folder.join(row.path) };
-        if let Some(lei) = row.declared.lei.as_deref().filter(|lei| !lei_is_valid(lei)) {
+        let column = |name: &str| {
+            let place = headers.iter().position(|header| header == name)?;
+            row.get(place).filter(|value| !value.is_empty()).map(str::to_owned)
+        };
+        let line = row.position().map_or(0, csv::Position::line);
+        let path = column("path").ok_or_else(|| Error::usage(format!("{name}, line {line}: the column `path` is empty")))?;
+        let path = folder.join(path);
+        let declared = Declared {
+            filing_id: column("filing_id"),
+            institution: column("institution"),
+            institution_id: column("institution_id"),
+            lei: column("lei"),
+            document_type: column("type"),
+            period: column("period"),
+            filed_at: column("filed_at"),
+            supersedes: column("supersedes"),
+        };
+        if let Some(lei) = declared.lei.as_deref().filter(|lei| !lei_is_valid(lei)) {
             warnings.push(format!("{name}: {lei} of {} is no valid LEI (ISO 17442 check digits)", path.display()));
         }
-        if files.insert(path.clone(), row.declared).is_some() {
+        if files.insert(path.clone(), declared).is_some() {
             return Err(Error::usage(format!("{name}: {} is listed twice", path.display())));
         }
     }

@@ -8,7 +8,7 @@ use super::repair::{CheckedSentence, CheckedSummary, Fate};
 use super::report::SentenceCounts;
 use crate::config::UiLanguage;
 use crate::digest::Digest;
-use crate::document::{BoundingBox, Document, HiddenReason, Metadata, PageState};
+use crate::document::{BoundingBox, Document, DocumentWarning, HiddenReason, Metadata, PageState};
 use crate::finding::taxonomy::Taxonomy;
 use crate::finding::{Finding, Method, rules};
 use crate::language::offsets::CodePoints;
@@ -177,6 +177,8 @@ pub struct CitationView {
 pub struct WarningView {
     /// The code.
     pub code: String,
+    /// What the code means, in the reader's language.
+    pub name: String,
     /// The page, from 1.
     pub page: Option<u32>,
     /// For people.
@@ -392,4 +394,29 @@ fn apart(ranges: impl Iterator<Item = (usize, usize)>) -> Vec<(usize, usize)> {
         }
     }
     joined
+}
+
+/// The warnings about a file, named in the reader's language.
+pub fn warnings(document: &Document, language: UiLanguage) -> Vec<WarningView> {
+    let view = |warning: &DocumentWarning| WarningView {
+        code: warning.code.clone(),
+        name: warning_name(&warning.code, language).to_owned(),
+        page: warning.page,
+        message: warning.message.clone(),
+    };
+    document.warnings.iter().map(view).collect()
+}
+
+fn warning_name(code: &str, language: UiLanguage) -> &str {
+    let (english, chinese) = match code {
+        "hidden-text" => ("hidden text, not shown to the models", "隱藏文字，未送入模型"),
+        "invisible-text-layer" => ("invisible text layer", "不可見之文字層"),
+        "unmapped-glyphs" => ("glyphs without a character", "無對應文字之字形"),
+        "limit-reached" => ("a limit was reached", "超過處理上限"),
+        "repaired" => ("the file was repaired", "檔案經修復後讀取"),
+        "page-unreadable" => ("unreadable page", "頁面無法讀取"),
+        "reading-interrupted" => ("reading was interrupted", "讀取中斷"),
+        other => return other,
+    };
+    language.pick(english, chinese)
 }

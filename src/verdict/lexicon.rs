@@ -3,6 +3,7 @@
 //! A word of a group has a side; words on the same side count as the same word when texts are aligned, words on different sides of one
 //! group exclude each other. The groups are kept small and financial: a wrong synonym hides an error, a wrong opposite invents one.
 
+use super::negations::{CHINESE_NEGATIONS, ENGLISH_NEGATIONS, NOT_NEGATIONS};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -223,96 +224,6 @@ const CHINESE: &[Group] = &[
     (Kind::Synonym, &["備抵呆帳 備抵損失"]),
     (Kind::Synonym, &["暴險 曝險"]),
     (Kind::Synonym, &["美國 美"]),
-];
-
-const ENGLISH_NEGATIONS: &[&str] = &[
-    "not", "no", "never", "without", "neither", "nor", "cannot", "none", "nobody", "nothing", "fail", "failed", "fails",
-    "unable", "lack", "lacks", "lacked", "nowhere",
-];
-
-/// Longer before shorter; a match is a token of its own.
-const CHINESE_NEGATIONS: &[&str] = &[
-    "並未",
-    "尚未",
-    "從未",
-    "未能",
-    "未曾",
-    "沒有",
-    "並無",
-    "並非",
-    "無法",
-    "無意",
-    "無須",
-    "無需",
-    "不會",
-    "不再",
-    "不是",
-    "不得",
-    "不能",
-    "不可",
-    "不應",
-    "不曾",
-    "毫無",
-    "絕非",
-    "未獲",
-    "未經",
-    "未完成",
-    "未簽署",
-    "不同意",
-    "不存在",
-    "未",
-    "無",
-    "沒",
-    "非",
-    "否",
-    "不",
-    "別",
-    "勿",
-];
-
-/// Words in which a negation character negates nothing.
-const NOT_NEGATIONS: &[&str] = &[
-    "不僅",
-    "不但",
-    "不只",
-    "不過",
-    "不論",
-    "不管",
-    "不斷",
-    "不同",
-    "不少",
-    "不久",
-    "不動產",
-    "不良",
-    "不到",
-    "不足",
-    "不銹",
-    "無論",
-    "無線",
-    "無人",
-    "無形",
-    "無限",
-    "非常",
-    "非洲",
-    "除非",
-    "是否",
-    "能否",
-    "可否",
-    "否則",
-    "未來",
-    "差別",
-    "特別",
-    "分別",
-    "級別",
-    "類別",
-    "個別",
-    "性別",
-    "別人",
-    "沒收",
-    "否決",
-    "未達",
-    "莫非",
-    "無非",
 ];
 
 /// English function words: they say little about what a claim is about.

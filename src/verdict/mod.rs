@@ -15,6 +15,7 @@ mod features;
 mod figures;
 mod fusion;
 mod lexicon;
+mod negations;
 mod table;
 mod tokens;
 mod weights;
@@ -125,6 +126,9 @@ const LONGEST_CLAIM: usize = 32 << 10;
 const LARGEST_SOURCE: usize = 64 << 20;
 /// A claim is called supported from this probability on.
 pub const SUPPORTED_FROM: f32 = 0.5;
+
+/// The highest score of a claim that is not supported.
+const HIGHEST_UNSUPPORTED: f32 = 0.49;
 /// No more evidence sentences than this are named per part of a claim.
 const EVIDENCE: usize = 3;
 /// A sentence that holds less than this share of a claim is no evidence.
@@ -174,8 +178,9 @@ impl<'a> Checker<'a> {
         let Some(worst) = judged.iter().min_by(|first, second| first.score.total_cmp(&second.score)) else {
             return Verdict::not_checkable();
         };
-        let score = worst.score;
-        let outcome = self.outcome(score, &judged);
+        let outcome = self.outcome(worst.score, &judged);
+        // The score says what the outcome says.
+        let score = if outcome == Outcome::Supported { worst.score } else { worst.score.min(HIGHEST_UNSUPPORTED) };
         let mut evidence: Vec<u32> = Vec::new();
         for sentence in judged.iter().flat_map(|part| &part.evidence) {
             if !evidence.contains(sentence) {
@@ -200,11 +205,15 @@ impl<'a> Checker<'a> {
     }
 
     fn outcome(&self, score: f32, parts: &[Judged]) -> Outcome {
-        if score >= SUPPORTED_FROM {
+        let failing = |part: &&Judged| {
+            part.score < SUPPORTED_FROM || part.checks.iter().any(|check| check.result != CheckResult::Matched)
+        };
+        let failed: Vec<&Judged> = parts.iter().filter(failing).collect();
+        // A likely sentence with a name, figure or verb that the source does not have is not released: checks fail closed.
+        if score >= SUPPORTED_FROM && failed.is_empty() {
             return Outcome::Supported;
         }
-        let failed = parts.iter().filter(|part| part.score < SUPPORTED_FROM);
-        let conflicts = failed.flat_map(|part| &part.checks).any(|check| check.result == CheckResult::Conflicting);
+        let conflicts = failed.iter().flat_map(|part| &part.checks).any(|check| check.result == CheckResult::Conflicting);
         match conflicts {
             true => Outcome::Contradicted,
             // What is not on the pages that were read may be on those that were not.

@@ -106,10 +106,10 @@ fn search_batch_keeps_a_row_for_every_question() {
         concat!(
             "{\"qid\": \"a\", \"question\": \"Which provider runs core banking?\", \"doc\": \"harbour-bank-annual-report-2023\"}\n",
             "{\"qid\": \"b\", \"query\": \"title:(((\"}\n",
-            "{\"qid\": \"c\", \"question\": \"逾放比率是多少？\"}\n"
+            "{\"qid\": \"c\", \"question\": \"逾放比率是多少？\", \"doc\": \"formosa-river-bank-annual-report-113\"}\n"
         ),
     );
-    ask(&["search", "--batch", "questions.jsonl", "--out", "hits.jsonl"]);
+    ask(&["search", "--batch", "questions.jsonl", "--out", "hits.jsonl", "--per-document"]);
     let text = std::fs::read_to_string(context.path("hits.jsonl")).unwrap();
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.iter().map(|row| row["qid"].as_str().unwrap()).collect::<Vec<_>>(), ["a", "b", "c"]);

@@ -5,6 +5,7 @@
 //! measure is kept apart, so that `25 basis points` never equals `25%`. Numbers that are parts of dates are found here too; use
 //! [`super::dates`] first and leave out what overlaps.
 
+mod bounds;
 mod numerals;
 mod units;
 
@@ -280,7 +281,7 @@ fn quantity(text: &str, lower: &str, numeral: &numerals::Numeral, previous: Opti
     if negative {
         value = -value;
     }
-    let bound = units::bound(lower, start, end);
+    let bound = bounds::bound(lower, start, end);
     let scaled = suffix.scale.is_some() || unit.scale.is_some() || !matches!(measure, Measure::Count | Measure::Money(_));
     Some(Quantity { span: Span::new(start..end), number, value, step, measure, scaled, bound, parenthesised })
 }

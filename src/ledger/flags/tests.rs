@@ -8,7 +8,7 @@ use super::super::tests::{data, record_with, start};
 use super::*;
 use crate::case::event::tests::event;
 use crate::case::event::{CaseEvent, Status};
-use crate::ledger::{AuditKind, Ledger};
+use crate::ledger::{AuditKind, Ledger, ReviewState};
 
 fn candidate(label: &str, evidence: &str, page: u32) -> FlagCandidate {
     FlagCandidate {
@@ -219,4 +219,19 @@ fn events_point_to_the_entry_of_their_decision() {
     assert_eq!(event.data.provenance.audit_seq, Some(decision.sequence));
     assert_eq!(event.data.provenance.audit_hash, Some(decision.hash.to_string()));
     assert!(event.id.starts_with("flg_") && event.id.ends_with(":1") && event.id.len() == 32);
+}
+
+#[test]
+fn reviews_are_added_and_name_the_revision_that_was_seen() {
+    let (_folder, mut ledger) = data();
+    let document = record_with(&ledger, "bank");
+    record(&mut ledger, &document, &[candidate("third-party-dependency", CLOUD, 4)]);
+    let id = live(&ledger)[0].id.clone();
+    assert_eq!(ledger.review("flg_none", ReviewState::Confirmed, "analyst", None).unwrap(), None);
+    ledger.review(&id, ReviewState::Rejected, "analyst", Some("boilerplate")).unwrap().unwrap();
+    record(&mut ledger, &document, &[candidate("third-party-dependency", CLOUD, 5)]);
+    ledger.review(&id, ReviewState::Confirmed, "head of unit", None).unwrap().unwrap();
+    let seen: Vec<_> = ledger.reviews(&id).unwrap().into_iter().map(|review| (review.revision, review.state)).collect();
+    assert_eq!(seen, [(1, ReviewState::Rejected), (2, ReviewState::Confirmed)]);
+    assert_eq!(ledger.audit_entries(Some("review"), 9).unwrap().len(), 2);
 }
