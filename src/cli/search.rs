@@ -49,7 +49,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PERIOD")]
     period: Vec<String>,
     /// Only passages in this language (en, zh, zh-Hant, zh-Hans)
-    #[arg(long, value_name = "LANG")]
+    #[arg(long, visible_alias = "language", value_name = "LANG")]
     lang: Vec<String>,
     /// Only this document: a file name without its ending, or 8 or more digits of its SHA-256
     #[arg(long, value_name = "DOC")]
@@ -141,7 +141,8 @@ impl Arguments {
         // The ledger's messages on a missing or newer data folder are the better ones.
         let archive = Archive::open(config)?;
         let index = Index::open(&config.data.join("index")).and_then(|index| index.searcher());
-        let desk = Desk { searcher: index.map_err(search_error)?, encoder: self.hybrid.then(|| load_encoder(config)).transpose()? };
+        let desk =
+            Desk { searcher: index.map_err(search_error)?, encoder: self.hybrid.then(|| load_encoder(config)).transpose()? };
         match (&self.batch, &self.out) {
             (Some(input), Some(output)) => self.run_batch(&desk, input, output)?,
             _ => self.run_one(&desk, &archive, config)?,
@@ -227,7 +228,11 @@ impl Arguments {
         let mut filters = self.filters();
         if self.per_document {
             let Some(doc) = doc else {
-                return Ok(Answer { qid, hits: Vec::new(), error: Some("`doc` is not given, which --per-document needs".to_owned()) });
+                return Ok(Answer {
+                    qid,
+                    hits: Vec::new(),
+                    error: Some("`doc` is not given, which --per-document needs".to_owned()),
+                });
             };
             filters.documents = vec![doc];
         }
@@ -323,7 +328,10 @@ fn render(hits: &Hits, with_facets: bool, archive: &Archive, config: &Config) ->
         let heading = hit.passage.heading_path.last().map(|heading| format!("  {}", harmless(heading))).unwrap_or_default();
         out += &format!("{}  {page}{printed}{}\n", styles.heading.apply_to(harmless(&hit.stem)), styles.faint.apply_to(heading));
         if hit.passage.is_hidden() {
-            out += &format!("  {}\n", styles.bad.apply_to(say("hidden text: a reader of the page does not see it", "隱藏文字：頁面上看不到")));
+            out += &format!(
+                "  {}\n",
+                styles.bad.apply_to(say("hidden text: a reader of the page does not see it", "隱藏文字：頁面上看不到"))
+            );
         }
         out += &wrapped(&marked(hit, &styles), 2);
         out.push('\n');

@@ -123,12 +123,18 @@ mod tests {
 
     #[test]
     fn words_come_back_and_take_few_bytes() {
-        let anchors = [anchor(0, 5, 1, (72.0, 90.3), 5, false), anchor(6, 9, 1, (140.0, 90.3), 3, false), anchor(16, 9, 2, (72.0, 60.0), 3, true)];
+        let anchors = [
+            anchor(0, 5, 1, (72.0, 90.3), 5, false),
+            anchor(6, 9, 1, (140.0, 90.3), 3, false),
+            anchor(16, 9, 2, (72.0, 60.0), 3, true),
+        ];
         let back = again(&anchors);
         assert!(back[0].edges.is_empty(), "letters are boxed whole");
         assert_eq!(back[1].edges, anchors[1].edges);
         assert_eq!(back[2].edges, anchors[2].edges);
-        assert!(back.iter().zip(&anchors).all(|(a, b)| a.span == b.span && a.page == b.page && (a.bbox.x0 - b.bbox.x0).abs() < 0.051));
+        assert!(
+            back.iter().zip(&anchors).all(|(a, b)| a.span == b.span && a.page == b.page && (a.bbox.x0 - b.bbox.x0).abs() < 0.051)
+        );
         assert!(postcard::to_stdvec(&Holder(anchors[..1].to_vec())).unwrap().len() < 20);
     }
 

@@ -42,8 +42,10 @@ impl Pattern {
             Self::Phrase { terms, .. } if terms.is_empty() => {}
             Self::Phrase { terms, slop: 0, open } => {
                 let last = terms.len() - 1;
-                let fits = |word: &Word, at: usize| word.term == terms[at] || (*open && at == last && word.term.starts_with(&terms[at]));
-                let windows = words.windows(terms.len()).filter(|window| window.iter().enumerate().all(|(at, word)| fits(word, at)));
+                let fits =
+                    |word: &Word, at: usize| word.term == terms[at] || (*open && at == last && word.term.starts_with(&terms[at]));
+                let windows =
+                    words.windows(terms.len()).filter(|window| window.iter().enumerate().all(|(at, word)| fits(word, at)));
                 found.extend(windows.map(|window| Span { start: window[0].span.start, end: window[last].span.end }));
             }
             Self::Phrase { terms, slop, .. } => {

@@ -91,19 +91,19 @@ impl Index {
         Self::prepared(tantivy::Index::open_in_dir(folder)?)
     }
 
-    /// Opens an index to write to it, making it where there is none. One of another version is replaced by an empty one: the
-    /// caller adds every document again, since [`Index::committed_sequence`] is then 0.
+    /// Opens an index to write to it, making it where there is none. One of another version, or one that cannot be opened, is
+    /// replaced by an empty one: the caller adds every document again, since [`Index::committed_sequence`] is then 0.
     ///
     /// # Errors
     /// What the file system and Tantivy say.
     pub fn open_or_create(folder: &Path) -> Result<Self, IndexError> {
         match Self::open(folder) {
-            Err(IndexError::Absent(_)) => Self::create(folder),
-            // An index that cannot be opened holds nothing that the artefacts do not: it is made again.
-            Err(IndexError::OtherVersion { .. } | IndexError::Tantivy(_)) => {
-                tracing::warn!(folder = %folder.display(), "the index is of another version or damaged and is built anew");
-                std::fs::remove_dir_all(folder).map_err(|source| IndexError::File { path: folder.to_owned(), source })?;
-                Self::create(folder)
+            Err(IndexError::Absent(_) | IndexError::OtherVersion { .. } | IndexError::Tantivy(_)) => {
+                // An index holds nothing that the artefacts do not: it is made again.
+                if folder.exists() {
+                    tracing::warn!(folder = %folder.display(), "the index is of another version or damaged and is built anew");
+                }
+                Rebuild::start(folder)?.swap()
             }
             opened => opened,
         }
@@ -113,10 +113,8 @@ impl Index {
         let fault = |source| IndexError::File { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(fault)?;
         let (schema, _) = schema::build();
-        let index = tantivy::Index::open_or_create(
-            tantivy::directory::MmapDirectory::open(folder).map_err(tantivy::TantivyError::from)?,
-            schema,
-        )?;
+        let directory = tantivy::directory::MmapDirectory::open(folder).map_err(tantivy::TantivyError::from)?;
+        let index = tantivy::Index::open_or_create(directory, schema)?;
         // The version is written last: an index without it was not finished.
         std::fs::write(folder.join(VERSION_FILE), format!("{VERSION}\n")).map_err(fault)?;
         Self::prepared(index)

@@ -157,7 +157,7 @@ impl Searcher {
             false => self.ranked(&searcher, query, &prepared, offset, limit)?,
             true => {
                 let ranked = self.ranked(&searcher, query, &prepared, 0, MOST_GROUPED.max(offset + limit))?;
-                similar::grouped(ranked).into_iter().skip(offset).take(limit).collect()
+                similar::grouped(ranked, offset + limit).into_iter().skip(offset).collect()
             }
         };
         Ok(Hits { total, facets, hits })
@@ -205,11 +205,29 @@ impl Searcher {
         Ok(hits)
     }
 
-    fn hit(&self, searcher: &tantivy::Searcher, address: DocAddress, score: f32, patterns: &[Pattern]) -> Result<Hit, IndexError> {
+    fn hit(
+        &self,
+        searcher: &tantivy::Searcher,
+        address: DocAddress,
+        score: f32,
+        patterns: &[Pattern],
+    ) -> Result<Hit, IndexError> {
         let Stored { document, stem, title, document_type, institution, period, passage } = self.stored(searcher, address)?;
         let matches = matches(&passage.text, patterns);
         let snippet = snippet::window(&passage.text, &matches);
-        Ok(Hit { document, stem, title, document_type, institution, period, passage, score, matches, snippet, similar: Vec::new() })
+        Ok(Hit {
+            document,
+            stem,
+            title,
+            document_type,
+            institution,
+            period,
+            passage,
+            score,
+            matches,
+            snippet,
+            similar: Vec::new(),
+        })
     }
 
     fn stored<T: DeserializeOwned>(&self, searcher: &tantivy::Searcher, address: DocAddress) -> Result<T, IndexError> {
@@ -292,7 +310,14 @@ impl Searcher {
             let Some(page) = hit.page() else { continue };
             if pages.iter().all(|known| (known.document, known.page) != (hit.document, page)) {
                 let label = hit.page_label().map(str::to_owned);
-                pages.push(PageHit { document: hit.document, stem: hit.stem.clone(), page, label, passage: hit.passage.ordinal, score: hit.score });
+                pages.push(PageHit {
+                    document: hit.document,
+                    stem: hit.stem.clone(),
+                    page,
+                    label,
+                    passage: hit.passage.ordinal,
+                    score: hit.score,
+                });
             }
         }
         pages.truncate(query.limit);

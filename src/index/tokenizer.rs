@@ -158,7 +158,12 @@ fn runs(folded: &str) -> Vec<Run> {
         let within_number = matches!(c, '.' | ',') && before.is_ascii_digit() && next.is_ascii_digit();
         if han || c.is_alphanumeric() || within_number {
             // The s of a possessive is no word: bank's is found as bank.
-            if !open && c == 's' && before == '\'' && !next.is_alphanumeric() && runs.last().is_some_and(|run| ends_at(run, at - 1)) {
+            if !open
+                && c == 's'
+                && before == '\''
+                && !next.is_alphanumeric()
+                && runs.last().is_some_and(|run| ends_at(run, at - 1))
+            {
                 before = c;
                 continue;
             }

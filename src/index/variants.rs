@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn writings_are_made_one() {
-        for (one, other) in [("曝險", "暴險"), ("營運持續計畫", "营运持续计划"), ("呆賬", "呆帳"), ("身分", "身份"), ("臺灣", "台湾")] {
+        for (one, other) in
+            [("曝險", "暴險"), ("營運持續計畫", "营运持续计划"), ("呆賬", "呆帳"), ("身分", "身份"), ("臺灣", "台湾")]
+        {
             assert_eq!(unified(one), unified(other), "{one} {other}");
         }
         assert_ne!(unified("動畫"), unified("動劃"));

@@ -19,7 +19,12 @@ pub(super) fn to_bytes(scale: f32, values: &[i8]) -> Vec<u8> {
 
 /// The nearest `count` of the passages that pass the filters, best first; equal ones in the order of the index. Exact: each
 /// segment's vectors are read once, in the order in which they lie.
-pub(super) fn nearest(searcher: &Searcher, filters: &Clause, wanted: &[f32], count: usize) -> Result<Vec<DocAddress>, IndexError> {
+pub(super) fn nearest(
+    searcher: &Searcher,
+    filters: &Clause,
+    wanted: &[f32],
+    count: usize,
+) -> Result<Vec<DocAddress>, IndexError> {
     let mut passing: Vec<DocAddress> = searcher.search(&**filters, &DocSetCollector)?.into_iter().collect();
     passing.sort_unstable();
     let mut best: BinaryHeap<Reverse<(Similarity, Reverse<DocAddress>)>> = BinaryHeap::new();

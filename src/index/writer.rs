@@ -213,5 +213,9 @@ fn pages(document: &IndexedDocument) -> BTreeMap<u32, PageText<'_>> {
 }
 
 fn score_terms(passage: &IndexedPassage) -> Vec<String> {
-    passage.labels.iter().flat_map(|(label, score)| [label.as_str(), ""].map(|name| score_term(name, f64::from(*score)))).collect()
+    passage
+        .labels
+        .iter()
+        .flat_map(|(label, score)| [label.as_str(), ""].map(|name| score_term(name, f64::from(*score))))
+        .collect()
 }

@@ -14,6 +14,7 @@ mod help;
 mod library;
 mod reading;
 mod run;
+mod search;
 mod usage;
 mod verify;
 

@@ -29,6 +29,8 @@ const MOST_WORDS: usize = 64;
 const MOST_SLOP: u32 = 50;
 /// Parts that look through the list of all words.
 const MOST_EXPANSIONS: usize = 16;
+/// Words that the last word of a phrase may be the beginning of.
+const MOST_ENDINGS: u32 = 500;
 /// Letters before the star of a beginning.
 const LEAST_BEGINNING: usize = 2;
 /// Letters of a word whose near spellings are looked for: for one wrong letter and for two.
@@ -49,7 +51,8 @@ pub(super) fn compile(text: &str, fields: &Fields) -> Result<(Clause, Vec<Patter
 /// apostrophe within a word is no quote.
 fn half_width(text: &str) -> Vec<char> {
     let characters: Vec<char> = text.chars().collect();
-    let within = |at: usize| at > 0 && characters[at - 1].is_alphanumeric() && characters.get(at + 1).is_some_and(|c| c.is_alphanumeric());
+    let within =
+        |at: usize| at > 0 && characters[at - 1].is_alphanumeric() && characters.get(at + 1).is_some_and(|c| c.is_alphanumeric());
     let one = |(at, c): (usize, &char)| match c {
         '（' => '(',
         '）' => ')',
@@ -209,9 +212,10 @@ impl Compiler<'_> {
                 Ok(Some(scored(field, any(clauses?))))
             }
             UserInputLeaf::Exists { field } => leaves::exists(fields, field, at).map(|clause| Some(unscored(clause))),
-            UserInputLeaf::Range { field: None, .. } | UserInputLeaf::Set { field: None, .. } => {
-                Err(QueryError::Syntax { at, detail: "a range or a list wants a field before it, such as period:[2021 TO 2023]".to_owned() })
-            }
+            UserInputLeaf::Range { field: None, .. } | UserInputLeaf::Set { field: None, .. } => Err(QueryError::Syntax {
+                at,
+                detail: "a range or a list wants a field before it, such as period:[2021 TO 2023]".to_owned(),
+            }),
             UserInputLeaf::Regex { .. } => {
                 let detail = "regular expressions are not part of the language; use begin* or near~1";
                 Err(QueryError::Syntax { at, detail: detail.to_owned() })
@@ -242,7 +246,9 @@ impl Compiler<'_> {
                     (leaves::starting_with(self.fields.forms, &only.form), vec![Pattern::Beginning(only.form.clone())])
                 } else {
                     let terms = words.iter().map(|word| Term::from_field_text(self.fields.text, &word.term)).collect();
-                    (Box::new(PhrasePrefixQuery::new(terms)) as Clause, vec![Pattern::phrase(text, 0, true)])
+                    let mut phrase = PhrasePrefixQuery::new(terms);
+                    phrase.set_max_expansions(MOST_ENDINGS);
+                    (Box::new(phrase) as Clause, vec![Pattern::phrase(text, 0, true)])
                 }
             }
             Modifier::Fuzzy(distance) => {

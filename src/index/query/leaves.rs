@@ -45,7 +45,11 @@ pub(super) fn filter(fields: &Fields, name: &str, value: &str, at: usize) -> Res
         "verdict" => return Err(wrong("supported, contradicted, not-found or not-checkable")),
         "kind" if ["text", "table", "hidden"].contains(&lower.as_str()) => term(fields.kind, &lower),
         "kind" => return Err(wrong("text, table or hidden")),
-        "lang" => any(languages(&lower).ok_or_else(|| wrong("en, zh, zh-Hant, zh-Hans or und"))?.iter().map(|tag| term(fields.language, tag)).collect()),
+        "lang" => any(languages(&lower)
+            .ok_or_else(|| wrong("en, zh, zh-Hant, zh-Hans or und"))?
+            .iter()
+            .map(|tag| term(fields.language, tag))
+            .collect()),
         "period" => match days(value) {
             Some((first, last)) => within(fields, Bound::Included(first), Bound::Included(last)),
             None => term(fields.period, value.trim()),
@@ -61,7 +65,13 @@ pub(super) fn filter(fields: &Fields, name: &str, value: &str, at: usize) -> Res
 }
 
 /// Passages with a value of a field between bounds.
-pub(super) fn range(fields: &Fields, name: &str, lower: Bound<&str>, upper: Bound<&str>, at: usize) -> Result<Clause, QueryError> {
+pub(super) fn range(
+    fields: &Fields,
+    name: &str,
+    lower: Bound<&str>,
+    upper: Bound<&str>,
+    at: usize,
+) -> Result<Clause, QueryError> {
     let wrong = |value: &str, detail| QueryError::Value { at, field: name.to_owned(), value: value.to_owned(), detail };
     let (field, label) = split_field(name);
     Ok(match field {

@@ -169,7 +169,8 @@ impl Filters {
         }
         let mut add = |name: &'static str, values: &[String]| -> Result<(), QueryError> {
             if !values.is_empty() {
-                let values: Result<Vec<Clause>, QueryError> = values.iter().map(|value| leaves::filter(fields, name, value, 0)).collect();
+                let values: Result<Vec<Clause>, QueryError> =
+                    values.iter().map(|value| leaves::filter(fields, name, value, 0)).collect();
                 clauses.push(any(values?));
             }
             Ok(())
@@ -185,6 +186,10 @@ impl Filters {
         add("doc", &self.documents)?;
         add("page", &self.pages.iter().map(u32::to_string).collect::<Vec<_>>())?;
         if let Some(least) = self.least_score {
+            if !(0.0..=1.0).contains(&least) {
+                let (field, value) = ("score".to_owned(), least.to_string());
+                return Err(QueryError::Value { at: 0, field, value, detail: "a number from 0 to 1" });
+            }
             let any_label = [String::new()];
             let labels = if self.labels.is_empty() { &any_label[..] } else { &self.labels };
             let range = |label: &String| scores(fields, label, Bound::Included(f64::from(least)), Bound::Unbounded);

@@ -183,7 +183,8 @@ fn spelt_out(text: &str) -> String {
 
 /// The years that a question names, those of the Republic of China calendar (民國113年) too.
 fn years(text: &str) -> BTreeSet<u64> {
-    static YEARS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:民[國国]\s?)(\d{2,3})|\b((?:19|20)\d\d)(?:\b|年)|(\d{3})\s?年度?").ok());
+    static YEARS: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?:民[國国]\s?)(\d{2,3})|\b((?:19|20)\d\d)(?:\b|年)|(\d{3})\s?年度?").ok());
     let Some(years) = YEARS.as_ref() else { return BTreeSet::new() };
     let number = |found: regex::Captures<'_>| {
         let group = |nth: usize| found.get(nth).and_then(|group| group.as_str().parse::<u64>().ok());
@@ -211,18 +212,29 @@ mod tests {
 
     #[test]
     fn fiscal_shorthand_is_spelt_out() {
-        for (text, expected) in
-            [("FY2018 sales", "2018 sales"), ("FY18", "2018"), ("Q22023", "Q2 2023"), ("2023Q1", "Q1 2023"), ("2Q23", "Q2 2023"), ("FY2023Q1", "Q1 2023"), ("q2", "q2")]
-        {
+        for (text, expected) in [
+            ("FY2018 sales", "2018 sales"),
+            ("FY18", "2018"),
+            ("Q22023", "Q2 2023"),
+            ("2023Q1", "Q1 2023"),
+            ("2Q23", "Q2 2023"),
+            ("FY2023Q1", "Q1 2023"),
+            ("q2", "q2"),
+        ] {
             assert_eq!(spelt_out(text), expected);
         }
     }
 
     #[test]
     fn years_of_both_calendars() {
-        for (text, expected) in
-            [("in 2021 and 2022", vec![2021, 2022]), ("民國113年", vec![2024]), ("112年度", vec![2023]), ("2024年", vec![2024]), ("12 years", vec![]), ("120345", vec![])]
-        {
+        for (text, expected) in [
+            ("in 2021 and 2022", vec![2021, 2022]),
+            ("民國113年", vec![2024]),
+            ("112年度", vec![2023]),
+            ("2024年", vec![2024]),
+            ("12 years", vec![]),
+            ("120345", vec![]),
+        ] {
             assert_eq!(years(text).into_iter().collect::<Vec<_>>(), expected, "{text}");
         }
     }
