@@ -11,8 +11,8 @@ pub(super) fn grouped(ranked: Vec<Hit>, most: usize) -> Vec<Hit> {
     let mut groups: Vec<(Shingles, Hit)> = Vec::new();
     for hit in ranked {
         let shingles = Shingles::of(&hit.passage.text);
-        match groups.iter_mut().find(|(known, _)| known.overlap(&shingles) >= SAME) {
-            Some((_, first)) => first.similar.push(hit.place()),
+        match groups.iter().position(|(known, _)| known.overlap(&shingles) >= SAME) {
+            Some(place) => groups[place].1.similar.push(hit.place()),
             // What says something new comes after the groups that are wanted.
             None if groups.len() >= most => {}
             None => groups.push((shingles, hit)),
