@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use scrutineer::document::{self, ReadOptions};
 
 fn main() {
-    let mut files: Vec<PathBuf> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(PathBuf::from).collect();
+    let mut files: Vec<PathBuf> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).map(PathBuf::from).collect();
     if files.is_empty() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         files = [root.join("../shared/corpora/pdf/dev/pdf"), root.join("fixtures")]

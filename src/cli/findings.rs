@@ -45,7 +45,8 @@ impl Arguments {
     pub(super) fn run(self, config: &Config) -> Result<Exit> {
         let archive = Archive::open(config)?;
         if let Some(unknown) = self.label.iter().find(|label| !archive.knows_label(label)) {
-            return Err(Error::usage(format!("unknown label `{unknown}`")).remedy("`scrutineer classify --text x --json` lists the labels"));
+            return Err(Error::usage(format!("unknown label `{unknown}`"))
+                .remedy("`scrutineer classify --text x --json` lists the labels"));
         }
         let document = self.doc.as_deref().map(|name| archive.resolve(name)).transpose()?;
         let filter = FlagFilter { document, labels: self.label, min_score: self.min_score, withdrawn: self.withdrawn };

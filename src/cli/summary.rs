@@ -104,7 +104,13 @@ fn write(out: &mut String, view: &SummaryView, language: UiLanguage, styles: &St
     writeln!(out)?;
     for warning in &view.warnings {
         let page = warning.page.map(|page| format!("p.{page} ")).unwrap_or_default();
-        writeln!(out, "{}  {page}{}: {}", styles.doubtful.apply_to(say("Warning", "示警")), warning.name, harmless(&warning.message))?;
+        writeln!(
+            out,
+            "{}  {page}{}: {}",
+            styles.doubtful.apply_to(say("Warning", "示警")),
+            warning.name,
+            harmless(&warning.message)
+        )?;
     }
     if !view.none_found.is_empty() {
         let list: Vec<&str> = view.none_found.iter().map(|label| label.name.as_str()).collect();

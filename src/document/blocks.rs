@@ -77,7 +77,12 @@ impl<'f> FrameLine<'f> {
 }
 
 /// Groups fragments, in reading order, into blocks.
-pub(super) fn blocks(ordered: &[&Fragment], frame: Frame, rules: &[super::ink::Rule], hidden: Option<HiddenReason>) -> Vec<Block> {
+pub(super) fn blocks(
+    ordered: &[&Fragment],
+    frame: Frame,
+    rules: &[super::ink::Rule],
+    hidden: Option<HiddenReason>,
+) -> Vec<Block> {
     let lines = lines(ordered);
     let pitch = typical_pitch(&lines);
     let runs = if hidden.is_none() { tables::runs(&lines, frame, rules) } else { Vec::new() };
@@ -167,7 +172,10 @@ fn is_indented(lines: &[FrameLine<'_>], next: &FrameLine<'_>, last: &FrameLine<'
         return false;
     }
     let indent = next.u0 - last.u0;
-    indent > 0.9 * next.size && indent < 5.0 * next.size && (next.u1 - last.u1).abs() < 3.0 * next.size && next.u1 - next.u0 > 15.0 * next.size
+    indent > 0.9 * next.size
+        && indent < 5.0 * next.size
+        && (next.u1 - last.u1).abs() < 3.0 * next.size
+        && next.u1 - next.u0 > 15.0 * next.size
 }
 
 fn block(lines: &[FrameLine<'_>], frame: Frame, hidden: Option<HiddenReason>) -> Block {
@@ -238,10 +246,14 @@ mod tests {
 
     #[test]
     fn markers_of_both_languages() {
-        for text in ["• Credit", "(a) the", "(iv) risk", "1. Basis", "2) Other", "（一）資產", "一、前言", "①現金", "➢ Cloud", "1.本集團"] {
+        for text in
+            ["• Credit", "(a) the", "(iv) risk", "1. Basis", "2) Other", "（一）資產", "一、前言", "①現金", "➢ Cloud", "1.本集團"]
+        {
             assert!(list_marker(text).is_some(), "{text}");
         }
-        for text in ["The bank", "2022 was", "3.5 million", "1.2.3 Scope", "(see note)", "–5.2%", "e.g. banks", "十年來", "EBITDA. The"] {
+        for text in
+            ["The bank", "2022 was", "3.5 million", "1.2.3 Scope", "(see note)", "–5.2%", "e.g. banks", "十年來", "EBITDA. The"]
+        {
             assert!(list_marker(text).is_none(), "{text}");
         }
     }

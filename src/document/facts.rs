@@ -35,7 +35,9 @@ pub(super) fn metadata(pdf: &Pdf, encrypted: bool) -> Metadata {
                 date.utc_offset_minute
             )
         }),
-        declared_language: catalog(pdf).and_then(|catalog| catalog.get::<PdfString<'_>>("Lang")).map(|lang| text_string(lang.as_bytes())),
+        declared_language: catalog(pdf)
+            .and_then(|catalog| catalog.get::<PdfString<'_>>("Lang"))
+            .map(|lang| text_string(lang.as_bytes())),
         encrypted,
         ..Metadata::default()
     }
@@ -51,7 +53,9 @@ pub(super) fn outline(pdf: &Pdf) -> Vec<OutlineEntry> {
     const MOST_ENTRIES: usize = 20_000;
     let mut entries = Vec::new();
     let Some(catalog) = catalog(pdf) else { return entries };
-    let Some(first) = catalog.get::<Dict<'_>>("Outlines").and_then(|outlines| outlines.get::<Dict<'_>>("First")) else { return entries };
+    let Some(first) = catalog.get::<Dict<'_>>("Outlines").and_then(|outlines| outlines.get::<Dict<'_>>("First")) else {
+        return entries;
+    };
     let pages: HashMap<ObjectIdentifier, u32> =
         (1..).zip(pdf.pages().iter()).filter_map(|(number, page)| Some((page.raw().obj_id()?, number))).collect();
     let named = NamedDestinations::new(&catalog);
@@ -274,8 +278,8 @@ fn without_language_escapes(text: String) -> String {
 
 fn pdf_doc_char(byte: u8) -> char {
     const HIGH: [char; 33] = [
-        '•', '†', '‡', '…', '—', '–', 'ƒ', '⁄', '‹', '›', '−', '‰', '„', '“', '”', '‘', '’', '‚', '™', 'ﬁ', 'ﬂ', 'Ł', 'Œ', 'Š', 'Ÿ',
-        'Ž', 'ı', 'ł', 'œ', 'š', 'ž', '\u{fffd}', '€',
+        '•', '†', '‡', '…', '—', '–', 'ƒ', '⁄', '‹', '›', '−', '‰', '„', '“', '”', '‘', '’', '‚', '™', 'ﬁ', 'ﬂ', 'Ł', 'Œ', 'Š',
+        'Ÿ', 'Ž', 'ı', 'ł', 'œ', 'š', 'ž', '\u{fffd}', '€',
     ];
     const ACCENTS: [char; 8] = ['˘', 'ˇ', 'ˆ', '˙', '˝', '˛', '˚', '˜'];
     match byte {

@@ -44,8 +44,7 @@ impl Matrix {
 
 impl BoundingBox {
     /// The empty box: a union with it changes nothing.
-    pub(super) const NOTHING: Self =
-        Self { x0: f32::INFINITY, y0: f32::INFINITY, x1: f32::NEG_INFINITY, y1: f32::NEG_INFINITY };
+    pub(super) const NOTHING: Self = Self { x0: f32::INFINITY, y0: f32::INFINITY, x1: f32::NEG_INFINITY, y1: f32::NEG_INFINITY };
 
     pub(super) fn add_point(&mut self, x: f32, y: f32) {
         self.x0 = self.x0.min(x);
@@ -89,7 +88,11 @@ impl BoundingBox {
     }
 
     pub(super) fn or_zero(self) -> Self {
-        if self.is_empty() || ![self.x0, self.y0, self.x1, self.y1].iter().all(|v| v.is_finite()) { Self::default() } else { self }
+        if self.is_empty() || ![self.x0, self.y0, self.x1, self.y1].iter().all(|v| v.is_finite()) {
+            Self::default()
+        } else {
+            self
+        }
     }
 }
 

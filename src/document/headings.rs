@@ -72,7 +72,10 @@ fn outline_level(block: &Block, entries: &[(String, u8)]) -> Option<u8> {
     if text.chars().count() < 3 {
         return None;
     }
-    entries.iter().find(|(title, _)| *title == text || (title.ends_with(&text) && text.chars().count() * 2 > title.chars().count())).map(|entry| entry.1)
+    entries
+        .iter()
+        .find(|(title, _)| *title == text || (title.ends_with(&text) && text.chars().count() * 2 > title.chars().count()))
+        .map(|entry| entry.1)
 }
 
 fn size(block: &Block) -> f32 {
@@ -91,7 +94,11 @@ fn is_heading(block: &Block, body: f32) -> bool {
     let text = block.text();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let characters = text.chars().count();
-    if letters < 2 || block.lines.len() > 3 || characters > 160 || 2 * letters < characters.saturating_sub(text.matches(' ').count()) {
+    if letters < 2
+        || block.lines.len() > 3
+        || characters > 160
+        || 2 * letters < characters.saturating_sub(text.matches(' ').count())
+    {
         return false;
     }
     let ends_as_sentence = text.trim_end().ends_with(['.', '。', '；', ';', ',', '，', '：', ':', '、']);
@@ -106,7 +113,9 @@ fn is_heading(block: &Block, body: f32) -> bool {
     }
     let capitals = text.chars().filter(|c| c.is_uppercase()).count();
     let numbered = numbering_depth(&text).is_some();
-    bold || (block.lines.len() == 1 && ((numbered && characters <= 60 && block.kind == BlockKind::ListItem && is_chinese(&text)) || (capitals == letters && letters >= 6 && letters * 10 >= characters * 7)))
+    bold || (block.lines.len() == 1
+        && ((numbered && characters <= 60 && block.kind == BlockKind::ListItem && is_chinese(&text))
+            || (capitals == letters && letters >= 6 && letters * 10 >= characters * 7)))
 }
 
 fn is_chinese(text: &str) -> bool {

@@ -68,7 +68,8 @@ fn could_vanish(glyph: &Glyph, areas: &[&Fill]) -> bool {
 
 fn has_colour_of_ground(glyph: &Glyph, areas: &[&Fill], images: &[super::ink::Picture]) -> bool {
     let (x, y) = middle(glyph);
-    let picture = images.iter().filter(|image| image.order < glyph.order && image.bbox.contains_point(x, y)).map(|image| image.order).max();
+    let picture =
+        images.iter().filter(|image| image.order < glyph.order && image.bbox.contains_point(x, y)).map(|image| image.order).max();
     let ground = areas.iter().rev().find(|fill| fill.order < glyph.order && fill.bbox.contains_point(x, y));
     match (ground, picture) {
         // What a picture shows is not known: the text over it counts as seen.
@@ -84,6 +85,8 @@ fn is_covered(glyph: &Glyph, areas: &[&Fill], images: &[super::ink::Picture]) ->
     let (x, y) = middle(glyph);
     let (dx, dy) = (bbox.width() * 0.3, bbox.height() * 0.2);
     let covers = |area: &BoundingBox| area.contains_point(x - dx, y - dy) && area.contains_point(x + dx, y + dy);
-    areas.iter().any(|fill| fill.order > glyph.order && fill.opaque && fill.exact && fill.paint != Paint::Unknown && covers(&fill.bbox))
+    areas
+        .iter()
+        .any(|fill| fill.order > glyph.order && fill.opaque && fill.exact && fill.paint != Paint::Unknown && covers(&fill.bbox))
         || images.iter().any(|image| image.order > glyph.order && image.opaque && covers(&image.bbox))
 }

@@ -98,7 +98,8 @@ fn read_pages(
             break;
         }
         // A panic in a parser costs this page, not the file.
-        let read = catch_unwind(AssertUnwindSafe(|| page::read(source, number, label.clone(), &mut fonts, &groups, &options.limits)));
+        let read =
+            catch_unwind(AssertUnwindSafe(|| page::read(source, number, label.clone(), &mut fonts, &groups, &options.limits)));
         let (page, page_warnings) = read.unwrap_or_else(|_| {
             fonts = font::FontStore::new();
             page::unreadable(source, number, label)

@@ -88,7 +88,8 @@ fn looks_like(bytes: &[u8]) -> &'static str {
     if let Some((_, name)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return name;
     }
-    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(512)]).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
+    let start =
+        String::from_utf8_lossy(&bytes[..bytes.len().min(512)]).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
     if start.starts_with("<!doctype html") || start.starts_with("<html") || start.contains("<html") {
         "HTML page"
     } else if std::str::from_utf8(&bytes[..bytes.len().min(4096)]).is_ok_and(|text| !text.contains('\0')) {

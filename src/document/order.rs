@@ -63,9 +63,10 @@ fn by_row(fragments: &[Fragment], members: &[usize]) -> Vec<Vec<usize>> {
 
 /// The longest run of rows from `start` through which one vertical gap stays open, with that gap.
 fn band(fragments: &[Fragment], rows: &[Vec<usize>], start: usize) -> (usize, Option<(f32, f32)>) {
-    let (low, high) = rows[start..].iter().flatten().fold((f32::MAX, f32::MIN), |(low, high), &index| {
-        (low.min(fragments[index].u0), high.max(fragments[index].u1))
-    });
+    let (low, high) = rows[start..]
+        .iter()
+        .flatten()
+        .fold((f32::MAX, f32::MIN), |(low, high), &index| (low.min(fragments[index].u0), high.max(fragments[index].u1)));
     let mut open = vec![(low, high)];
     let mut end = start;
     for row in &rows[start..] {
@@ -113,8 +114,9 @@ fn is_prose(fragments: &[Fragment], members: &[usize]) -> bool {
     if rows.len() < 3 {
         return false;
     }
-    let (low, high) =
-        members.iter().fold((f32::MAX, f32::MIN), |(low, high), &index| (low.min(fragments[index].u0), high.max(fragments[index].u1)));
+    let (low, high) = members
+        .iter()
+        .fold((f32::MAX, f32::MIN), |(low, high), &index| (low.min(fragments[index].u0), high.max(fragments[index].u1)));
     let mut widths: Vec<f32> = rows
         .iter()
         .map(|row| row.iter().map(|&index| fragments[index].u1 - fragments[index].u0).sum::<f32>() / (high - low).max(1.0))
@@ -136,7 +138,9 @@ fn digits(fragment: &Fragment) -> usize {
 }
 
 fn is_plausible(fragments: &[Fragment], painted: &[usize], columns: &[Columns]) -> bool {
-    !columns.iter().any(|columns| is_interleaved(fragments, columns)) && !is_painted_by_column(fragments, painted) && !is_scattered(fragments, painted)
+    !columns.iter().any(|columns| is_interleaved(fragments, columns))
+        && !is_painted_by_column(fragments, painted)
+        && !is_scattered(fragments, painted)
 }
 
 /// Two columns of running text whose lines were painted in turns, or right before left.
@@ -165,11 +169,11 @@ fn is_painted_by_column(fragments: &[Fragment], painted: &[usize]) -> bool {
         let (first, second) = (&pair[0], &pair[1]);
         let shared = second
             .iter()
-            .filter(|&&b| {
-                first.iter().any(|&a| fragments[a].row == fragments[b].row && fragments[a].u1 <= fragments[b].u0)
-            })
+            .filter(|&&b| first.iter().any(|&a| fragments[a].row == fragments[b].row && fragments[a].u1 <= fragments[b].u0))
             .count();
-        shared >= 4 && 3 * shared >= 2 * second.len().min(first.len()) && !(is_prose(fragments, first) && is_prose(fragments, second))
+        shared >= 4
+            && 3 * shared >= 2 * second.len().min(first.len())
+            && !(is_prose(fragments, first) && is_prose(fragments, second))
     })
 }
 

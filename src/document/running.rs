@@ -82,7 +82,8 @@ fn edge_kind(block: &Block, height: f32) -> Option<BlockKind> {
 
 /// The block's text with digits taken as equal, at its height and (as heights waver) the one below.
 fn keys(block: &Block) -> [(String, i32); 2] {
-    let text: String = block.text().chars().filter(|c| !c.is_whitespace()).map(|c| if c.is_numeric() { '#' } else { c }).take(80).collect();
+    let text: String =
+        block.text().chars().filter(|c| !c.is_whitespace()).map(|c| if c.is_numeric() { '#' } else { c }).take(80).collect();
     let text = collapse(&text);
     let height = (block.bbox.y0 / 8.0).round() as i32;
     [(text.clone(), height), (text, height + 1)]
@@ -106,7 +107,8 @@ fn is_page_number(text: &str) -> bool {
     if bare.is_empty() || bare.chars().count() > 14 {
         return false;
     }
-    let rest = ["page", "of", "第", "頁", "页", "共", "/", "f-"].iter().fold(bare.to_owned(), |text, word| text.replace(word, ""));
+    let rest =
+        ["page", "of", "第", "頁", "页", "共", "/", "f-"].iter().fold(bare.to_owned(), |text, word| text.replace(word, ""));
     !rest.is_empty()
         && rest.chars().count() <= 8
         && (rest.chars().all(|c| c.is_ascii_digit() || c == '-') && rest.chars().any(|c| c.is_ascii_digit())

@@ -32,11 +32,17 @@ pub(super) fn pdf_with(contents: &[&str], catalog: &str, page: &str) -> Vec<u8> 
     for offset in offsets {
         out.extend_from_slice(format!("{offset:010} 00000 n \n").as_bytes());
     }
-    out.extend_from_slice(format!("trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n", objects.len() + 1).as_bytes());
+    out.extend_from_slice(
+        format!("trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n", objects.len() + 1).as_bytes(),
+    );
     out
 }
 
 /// Lines of text at `x`, from `y` down, 14 points apart, in 10 points.
 pub(super) fn lines(x: f32, y: f32, lines: &[&str]) -> String {
-    lines.iter().enumerate().map(|(index, line)| format!("BT /F1 10 Tf {x} {} Td ({line}) Tj ET\n", y - 14.0 * index as f32)).collect()
+    lines
+        .iter()
+        .enumerate()
+        .map(|(index, line)| format!("BT /F1 10 Tf {x} {} Td ({line}) Tj ET\n", y - 14.0 * index as f32))
+        .collect()
 }

@@ -67,9 +67,14 @@ fn largest_line(document: &Document) -> Option<Stated> {
     let page = document.pages.first()?;
     let size = |block: &super::Block| block.lines.iter().flat_map(|line| &line.words).map(|word| word.size).fold(0.0, f32::max);
     let is_cover_formula = |text: &str| text.to_lowercase().contains("securities and exchange commission");
-    let readable = page.blocks.iter().filter(|block| block.hidden.is_none() && !is_cover_formula(&block.text()) && block.text().chars().filter(|c| c.is_alphabetic()).count() >= 4);
+    let readable = page.blocks.iter().filter(|block| {
+        block.hidden.is_none()
+            && !is_cover_formula(&block.text())
+            && block.text().chars().filter(|c| c.is_alphabetic()).count() >= 4
+    });
     let best = readable.clone().max_by(|a, b| size(a).total_cmp(&size(b)).then(b.bbox.y0.total_cmp(&a.bbox.y0)))?;
-    let mut sizes: Vec<f32> = readable.flat_map(|block| &block.lines).flat_map(|line| &line.words).map(|word| word.size).collect();
+    let mut sizes: Vec<f32> =
+        readable.flat_map(|block| &block.lines).flat_map(|line| &line.words).map(|word| word.size).collect();
     let middle = sizes.len() / 2;
     let (_, &mut body, _) = sizes.select_nth_unstable_by(middle, f32::total_cmp);
     if best.lines.len() > 3 || (size(best) < 1.1 * body && best.bbox.y0 > 0.25 * page.height) {
@@ -89,7 +94,9 @@ fn is_file_name(title: &str) -> bool {
         || lower.starts_with("http")
         || lower.starts_with("microsoft ")
         || lower.starts_with("untitled")
-        || [".doc", ".docx", ".hwp", ".ppt", ".pptx", ".pdf", ".xls", ".xlsx", ".indd", ".qxd", ".tmp", ".htm", ".html"].iter().any(|end| lower.ends_with(end))
+        || [".doc", ".docx", ".hwp", ".ppt", ".pptx", ".pdf", ".xls", ".xlsx", ".indd", ".qxd", ".tmp", ".htm", ".html"]
+            .iter()
+            .any(|end| lower.ends_with(end))
 }
 
 fn pattern(pattern: &str) -> Option<Regex> {
@@ -158,8 +165,11 @@ fn chinese_institution(lines: &[FirstLine]) -> Option<Stated> {
             let found = regex.find(&squeezed)?;
             let name = found.as_str();
             // A name in a running sentence is somebody else's more often than not.
-            let is_title = found.start() == 0 && squeezed.chars().count() <= name.chars().count() + 20 && !squeezed.contains(['，', '。', ',']);
-            let is_phrase = ["已", "被", "由", "向", "於", "各", "本", "第", "該", "上述"].iter().any(|word| name.starts_with(word));
+            let is_title = found.start() == 0
+                && squeezed.chars().count() <= name.chars().count() + 20
+                && !squeezed.contains(['，', '。', ',']);
+            let is_phrase =
+                ["已", "被", "由", "向", "於", "各", "本", "第", "該", "上述"].iter().any(|word| name.starts_with(word));
             (is_title && !is_phrase).then(|| (line, name.to_owned()))
         })
         .collect();
@@ -178,8 +188,12 @@ fn english_institution(lines: &[FirstLine]) -> Option<Stated> {
         .collect()
     });
     NAMES.iter().flatten().find_map(|regex| {
-        let mut found: Vec<(&FirstLine, &str)> =
-            lines.iter().filter(|line| line.page == 1).take(60).filter_map(|line| Some((line, regex.find(&line.folded)?.as_str()))).collect();
+        let mut found: Vec<(&FirstLine, &str)> = lines
+            .iter()
+            .filter(|line| line.page == 1)
+            .take(60)
+            .filter_map(|line| Some((line, regex.find(&line.folded)?.as_str())))
+            .collect();
         // Running text names others; a line of its own names whose paper it is.
         found.retain(|(line, name)| line.folded.len() <= name.len() + 60 && !name.ends_with(" Act"));
         // Larger type speaks first; among equals the earlier line.
@@ -200,7 +214,11 @@ struct Day {
 
 impl Day {
     fn new(year: u32, month: u32, day: u32) -> Option<Self> {
-        ((1900..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)).then_some(Self { year, month, day })
+        ((1900..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)).then_some(Self {
+            year,
+            month,
+            day,
+        })
     }
 
     fn iso(self) -> String {
@@ -327,7 +345,8 @@ fn chinese_period(lines: &[FirstLine], kind: &str) -> Option<Stated> {
         LazyLock::new(|| pattern(r"(\d{2,4})年(?:及\d{2,4}年)?0?1月0?1日(?:至|~|-|–)(?:\d{2,4}年)?(\d{1,2})月(\d{1,2})日"));
     static YEAR: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(\d{2,4})年?(?:及\d{2,4}年?)?(?:年度|年報|年报|年年報)"));
     let has_han = |line: &&FirstLine| line.folded.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
-    let folded: Vec<(&FirstLine, String)> = lines.iter().filter(has_han).map(|line| (line, chinese_folded(&line.folded))).collect();
+    let folded: Vec<(&FirstLine, String)> =
+        lines.iter().filter(has_han).map(|line| (line, chinese_folded(&line.folded))).collect();
     let number = |text: &str| text.parse::<u32>().ok();
     let quarter = folded.iter().find_map(|(line, text)| {
         let found = QUARTER.as_ref()?.captures(text)?;
@@ -356,12 +375,19 @@ fn chinese_period(lines: &[FirstLine], kind: &str) -> Option<Stated> {
 }
 
 fn english_period(lines: &[FirstLine]) -> Option<Stated> {
-    static QUARTER: LazyLock<Option<Regex>> =
-        LazyLock::new(|| pattern(r"(?i)\b(first|second|third|fourth|q[1-4])[\s-]+(?:quarter)?(?:\s+(?:of|fiscal|results))*\s*(?:fy)?\s*(20\d{2})\b"));
-    static YEAR: LazyLock<Option<Regex>> =
-        LazyLock::new(|| pattern(r"(?i)\b(?:annual report|financial statements|pillar 3[a-z ]*|fiscal(?: year)?|fy)[\s,:–-]*(20\d{2})\b|\b(20\d{2})\s+(?:annual report|form 10-k|pillar 3)"));
+    static QUARTER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        pattern(
+            r"(?i)\b(first|second|third|fourth|q[1-4])[\s-]+(?:quarter)?(?:\s+(?:of|fiscal|results))*\s*(?:fy)?\s*(20\d{2})\b",
+        )
+    });
+    static YEAR: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        pattern(
+            r"(?i)\b(?:annual report|financial statements|pillar 3[a-z ]*|fiscal(?: year)?|fy)[\s,:–-]*(20\d{2})\b|\b(20\d{2})\s+(?:annual report|form 10-k|pillar 3)",
+        )
+    });
     // Running text speaks of many quarters; a title speaks of its own.
-    let titles = || lines.iter().filter(|line| line.page == 1 && line.folded.chars().count() <= 90 && !line.folded.ends_with('.'));
+    let titles =
+        || lines.iter().filter(|line| line.page == 1 && line.folded.chars().count() <= 90 && !line.folded.ends_with('.'));
     let quarter = titles().find_map(|line| {
         let found = QUARTER.as_ref()?.captures(&line.folded)?;
         let number = match found[1].to_lowercase().as_str() {

@@ -64,7 +64,9 @@ fn cells(line: &FrameLine<'_>) -> Vec<Cell> {
         for (index, word) in fragment.words.iter().enumerate() {
             let own = (word.u0, word.u1, word.v0, word.v1);
             let opens = index == 0
-                || (word.space_before && is_currency(&word.text) && cells.last().is_some_and(|cell| cell.text.ends_with(is_figure_end)));
+                || (word.space_before
+                    && is_currency(&word.text)
+                    && cells.last().is_some_and(|cell| cell.text.ends_with(is_figure_end)));
             match cells.last_mut() {
                 Some(last) if !opens => last.push(&word.text, word.space_before, own),
                 _ => cells.push(Cell::of(word)),
@@ -132,7 +134,10 @@ fn shares_column(above: &[Vec<Cell>], row: &[Cell], size: f32) -> bool {
 
 /// Whether at least two rules run across the lines.
 fn is_ruled(lines: &[FrameLine<'_>], frame: Frame, rules: &[Rule]) -> bool {
-    let bounds = lines.iter().map(|line| frame.box_to_page(line.u0, line.v0, line.u1, line.v1)).fold(BoundingBox::NOTHING, |all, b| all.union(&b));
+    let bounds = lines
+        .iter()
+        .map(|line| frame.box_to_page(line.u0, line.v0, line.u1, line.v1))
+        .fold(BoundingBox::NOTHING, |all, b| all.union(&b));
     let across = |rule: &&Rule| {
         let near = rule.bbox.y0 >= bounds.y0 - 8.0 && rule.bbox.y1 <= bounds.y1 + 8.0;
         rule.horizontal && near && rule.bbox.intersection(&bounds).width() >= 0.3 * bounds.width()
@@ -222,7 +227,9 @@ fn mark_header(rows: &mut [TableRow]) {
 }
 
 fn is_figure(text: &str) -> bool {
-    text.contains(|c: char| c.is_ascii_digit()) && text.chars().all(|c| c.is_ascii_digit() || " .,()%$€£¥-–—+NTHKRMBUSD".contains(c)) && !is_year(text)
+    text.contains(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || " .,()%$€£¥-–—+NTHKRMBUSD".contains(c))
+        && !is_year(text)
 }
 
 fn is_year(text: &str) -> bool {

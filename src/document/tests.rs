@@ -36,8 +36,9 @@ const RIGHT: [&str; 5] = [
 
 #[test]
 fn columns_painted_line_by_line_are_read_column_by_column() {
-    let interleaved: String =
-        (0..5).map(|row| lines(50.0, 700.0 - 14.0 * row as f32, &[LEFT[row]]) + &lines(320.0, 700.0 - 14.0 * row as f32, &[RIGHT[row]])).collect();
+    let interleaved: String = (0..5)
+        .map(|row| lines(50.0, 700.0 - 14.0 * row as f32, &[LEFT[row]]) + &lines(320.0, 700.0 - 14.0 * row as f32, &[RIGHT[row]]))
+        .collect();
     let text = text(&interleaved);
     let (left, right) = (text.find("applies to institutions").unwrap(), text.find("Operational resilience").unwrap());
     assert!(left < right, "{text}");
@@ -115,7 +116,12 @@ fn turned_pages_read_upright() {
         let page = &document.pages[0];
         assert_eq!((page.width, page.height), size);
         assert_eq!(page.text(), LEFT.join("\n"), "turned by {turn}");
-        assert!(page.blocks[0].lines.iter().all(|line| line.bbox.x0 >= 0.0 && line.bbox.x1 <= page.width && line.bbox.y1 <= page.height));
+        assert!(
+            page.blocks[0]
+                .lines
+                .iter()
+                .all(|line| line.bbox.x0 >= 0.0 && line.bbox.x1 <= page.width && line.bbox.y1 <= page.height)
+        );
     }
 }
 
@@ -123,7 +129,9 @@ fn turned_pages_read_upright() {
 fn running_lines_are_marked_and_kept() {
     let pages: Vec<String> = (1..=4)
         .map(|number| {
-            lines(50.0, 780.0, &["Bank of Somewhere plc"]) + &lines(50.0, 700.0, &LEFT) + &lines(290.0, 20.0, &[&format!("Page {number} of 4")])
+            lines(50.0, 780.0, &["Bank of Somewhere plc"])
+                + &lines(50.0, 700.0, &LEFT)
+                + &lines(290.0, 20.0, &[&format!("Page {number} of 4")])
         })
         .collect();
     let document = document(&pages.iter().map(String::as_str).collect::<Vec<_>>());
@@ -136,7 +144,8 @@ fn running_lines_are_marked_and_kept() {
 
 #[test]
 fn headings_have_levels() {
-    let content = "BT /F2 18 Tf 50 740 Td (Risk report) Tj ET BT /F2 12 Tf 50 715 Td (Credit risk) Tj ET\n".to_owned() + &lines(50.0, 695.0, &LEFT);
+    let content = "BT /F2 18 Tf 50 740 Td (Risk report) Tj ET BT /F2 12 Tf 50 715 Td (Credit risk) Tj ET\n".to_owned()
+        + &lines(50.0, 695.0, &LEFT);
     let document = document(&[&content]);
     let found: Vec<(BlockKind, Option<u8>)> = document.pages[0].blocks.iter().map(|block| (block.kind, block.level)).collect();
     assert_eq!(found, [(BlockKind::Heading, Some(1)), (BlockKind::Heading, Some(2)), (BlockKind::Paragraph, None)]);
@@ -147,7 +156,10 @@ fn every_character_has_an_edge_within_its_word() {
     let document = document(&[&lines(50.0, 700.0, &LEFT)]);
     for word in document.pages[0].blocks.iter().flat_map(|block| &block.lines).flat_map(|line| &line.words) {
         assert_eq!(word.edges.len(), word.text.chars().count());
-        assert!(word.edges.is_sorted() && word.edges.iter().all(|&edge| edge >= word.bbox.x0 && edge <= word.bbox.x1 + 0.01), "{word:?}");
+        assert!(
+            word.edges.is_sorted() && word.edges.iter().all(|&edge| edge >= word.bbox.x0 && edge <= word.bbox.x1 + 0.01),
+            "{word:?}"
+        );
     }
 }
 

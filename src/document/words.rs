@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
+use super::Word;
 use super::font::{Text, is_space};
 use super::graphics::Frame;
 use super::ink::Glyph;
-use super::Word;
 
 /// A piece of a line, in the coordinates of its frame.
 #[derive(Clone, Debug)]
@@ -124,7 +124,9 @@ struct Item {
 fn join_spaced_han(glyphs: &[&Glyph], line: &mut [Item]) {
     const APART: f32 = 0.25;
     const WIDEST: f32 = 2.3;
-    let is_han = |item: &Item| glyphs[item.glyph].text.first().is_some_and(|c| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'));
+    let is_han = |item: &Item| {
+        glyphs[item.glyph].text.first().is_some_and(|c| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'))
+    };
     // The gap before each item, in ems.
     let gap = |at: usize| -> f32 {
         if at == 0 || at >= line.len() {
@@ -191,7 +193,10 @@ fn chunks(glyphs: &[&Glyph]) -> Vec<Chunk> {
         let joins = last.is_some_and(|last| {
             let size = last.size.max(glyph.size);
             let gap = glyph.u0 - last.u1;
-            (glyph.base - last.base).abs() <= 0.12 * size && gap > -0.6 * size && gap < 1.15 * size && glyph.vertical == last.vertical
+            (glyph.base - last.base).abs() <= 0.12 * size
+                && gap > -0.6 * size
+                && gap < 1.15 * size
+                && glyph.vertical == last.vertical
         });
         let item = Item { glyph: index, space_before: space, joined: false };
         match chunks.last_mut() {
@@ -294,7 +299,8 @@ fn attach_scripts(rows: &mut [Vec<Chunk>]) {
                 .filter(|&other| other < rows.len())
                 .find(|&other| {
                     let script = &rows[at][index];
-                    rows[other].iter().any(|host| touches(script, host)) && !rows[other].iter().any(|host| lie_on_each_other(host, script))
+                    rows[other].iter().any(|host| touches(script, host))
+                        && !rows[other].iter().any(|host| lie_on_each_other(host, script))
                 });
             match target {
                 Some(other) => {
@@ -371,7 +377,8 @@ fn fragment(glyphs: &[&Glyph], items: &[Item], row: usize) -> Option<Fragment> {
         (u0.min(word.u0), u1.max(word.u1), v0.min(word.v0), v1.max(word.v1))
     });
     let size = sizes.into_iter().max_by_key(|&(size, count)| (count, size)).map_or(first.size, |(size, _)| size as f32 / 4.0);
-    let base = items.iter().map(|item| glyphs[item.glyph]).find(|glyph| glyph.size >= 0.9 * size).map_or(first.base, |glyph| glyph.base);
+    let base =
+        items.iter().map(|item| glyphs[item.glyph]).find(|glyph| glyph.size >= 0.9 * size).map_or(first.base, |glyph| glyph.base);
     (!words.is_empty()).then(|| Fragment {
         words,
         u0,
@@ -462,4 +469,3 @@ fn compose(word: &mut FrameWord) {
     }
     word.text = composed;
 }
-

@@ -113,7 +113,6 @@ fn walk(base: &Path, skipped: &mut usize, wanted: impl Fn(&Path) -> bool) -> Vec
     wanted
 }
 
-
 fn read_manifest(manifest: &Path, files: &mut BTreeMap<PathBuf, Declared>, warnings: &mut Vec<String>) -> Result<()> {
     let name = manifest.display();
     let mut reader = csv::ReaderBuilder::new()

@@ -10,8 +10,8 @@ use crate::case::event::{EventDocument, EventInstitution, EventModel, EventSente
 use crate::case::rules::{DocumentFacts, FlagFacts, Selection};
 use crate::digest::Digest;
 use crate::document::{Document, PageState};
-use crate::finding::taxonomy::Taxonomy;
 use crate::finding::Finding;
+use crate::finding::taxonomy::Taxonomy;
 use crate::index::{IndexedDocument, IndexedPassage, PageStart};
 use crate::ledger::{CaseCandidate, DocumentRecord, FlagCandidate, PageTally, RunRecord};
 use crate::model::encoder;
@@ -171,7 +171,8 @@ pub(super) fn cases(
 fn verdicts_on(summary: &CheckedSummary, finding: &Finding) -> Vec<Outcome> {
     let sections = summary.sections.iter().filter(|section| section.label == finding.label);
     let sentences = sections.flat_map(|section| &section.sentences);
-    let on_passage = sentences.filter(|checked| checked.sentence.citations.iter().any(|citation| citation.passage == finding.passage));
+    let on_passage =
+        sentences.filter(|checked| checked.sentence.citations.iter().any(|citation| citation.passage == finding.passage));
     on_passage.map(|checked| checked.verdict.outcome).collect()
 }
 

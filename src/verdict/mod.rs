@@ -205,9 +205,8 @@ impl<'a> Checker<'a> {
     }
 
     fn outcome(&self, score: f32, parts: &[Judged]) -> Outcome {
-        let failing = |part: &&Judged| {
-            part.score < SUPPORTED_FROM || part.checks.iter().any(|check| check.result != CheckResult::Matched)
-        };
+        let failing =
+            |part: &&Judged| part.score < SUPPORTED_FROM || part.checks.iter().any(|check| check.result != CheckResult::Matched);
         let failed: Vec<&Judged> = parts.iter().filter(failing).collect();
         // A likely sentence with a name, figure or verb that the source does not have is not released: checks fail closed.
         if score >= SUPPORTED_FROM && failed.is_empty() {

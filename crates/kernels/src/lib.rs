@@ -3,6 +3,9 @@
 //! Every function is safe to call: what it needs of its arguments it checks. The same code is compiled for AVX-512 with VNNI, for
 //! AVX2 with FMA and for the baseline of the target, and chosen at run time ([`Profile`]); all forms give the same bits.
 
+// Loops over lanes are written like their vector forms; coefficients keep the digits of their source.
+#![allow(clippy::needless_range_loop, clippy::excessive_precision)]
+
 mod attention;
 mod int8;
 mod mapping;

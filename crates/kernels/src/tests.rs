@@ -11,7 +11,7 @@ fn values(count: usize, seed: u64) -> Vec<f32> {
         .map(|_| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let unit = (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5;
-            if state % 37 == 0 { unit * 40.0 } else { unit * 4.0 }
+            if state.is_multiple_of(37) { unit * 40.0 } else { unit * 4.0 }
         })
         .collect()
 }

@@ -103,7 +103,9 @@ impl Deliver {
 
 /// Shows, sends again or drops what was given up
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  scrutineer cases dead list\n  scrutineer cases dead retry 17\n  scrutineer cases dead drop --all")]
+#[command(
+    after_help = "Examples:\n  scrutineer cases dead list\n  scrutineer cases dead retry 17\n  scrutineer cases dead drop --all"
+)]
 pub(super) struct Dead {
     #[command(subcommand)]
     action: DeadAction,

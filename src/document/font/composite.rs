@@ -102,7 +102,10 @@ pub(super) fn decode_value(values: UnicodeValues, code: u32) -> Option<Text> {
 pub(super) enum GlyphText {
     None,
     /// `cmap` (or glyph names) reversed; the map from CID to glyph first, where there is one.
-    ByGlyph { text: HashMap<u32, char>, cid_to_gid: Option<Vec<u16>> },
+    ByGlyph {
+        text: HashMap<u32, char>,
+        cid_to_gid: Option<Vec<u16>>,
+    },
 }
 
 impl GlyphText {
@@ -143,9 +146,10 @@ pub(super) fn read_program(descendant: &Dict<'_>, descriptor: &Dict<'_>) -> Glyp
     if text.is_empty() {
         return GlyphText::None;
     }
-    let cid_to_gid = descendant.get::<Stream<'_>>("CIDToGIDMap").and_then(|stream| stream.decoded_data().ok()).map(|data| {
-        data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
-    });
+    let cid_to_gid = descendant
+        .get::<Stream<'_>>("CIDToGIDMap")
+        .and_then(|stream| stream.decoded_data().ok())
+        .map(|data| data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect());
     GlyphText::ByGlyph { text, cid_to_gid }
 }
 

@@ -191,7 +191,11 @@ impl FontStore {
         let font = FontCache::new().font(dict, &self.font_resolver, &self.cmap_resolver)?;
         let names = differences(dict);
         let codes = simple_codes(&font, &names);
-        let em = if dict.get::<Name<'_>>("Subtype").is_some_and(|name| name.as_ref() == b"Type3") { type3_em(dict, &codes) } else { 1.0 };
+        let em = if dict.get::<Name<'_>>("Subtype").is_some_and(|name| name.as_ref() == b"Type3") {
+            type3_em(dict, &codes)
+        } else {
+            1.0
+        };
         Some(Font { kind: Kind::Simple(codes), bold, vertical: false, ascent, descent, em })
     }
 
@@ -229,15 +233,20 @@ impl FontStore {
         let cid_to_unicode = collection.as_ref().and_then(|family| self.collection(family));
         let metric = |key: &str| descendant.get::<f32>(key);
         // Programs of Chinese fonts are large: read only where nothing better is declared.
-        let glyph_text =
-            if to_unicode.is_none() && cid_to_unicode.is_none() && values.is_none() { read_program(descendant, descriptor) } else { GlyphText::None };
+        let glyph_text = if to_unicode.is_none() && cid_to_unicode.is_none() && values.is_none() {
+            read_program(descendant, descriptor)
+        } else {
+            GlyphText::None
+        };
         let [_, vertical_default] = descendant.get::<[f32; 2]>("DW2").unwrap_or([880.0, -1000.0]);
         Some(Composite {
             two_bytes: encoding.lookup_cid_code(0x41, 1).is_none(),
             encoding,
             // A ToUnicode that names an identity says that the codes are characters.
             values: values.or_else(|| {
-                dict.get::<Name<'_>>("ToUnicode").filter(|name| name.as_ref().starts_with(b"Identity")).map(|_| UnicodeValues::Ucs2)
+                dict.get::<Name<'_>>("ToUnicode")
+                    .filter(|name| name.as_ref().starts_with(b"Identity"))
+                    .map(|_| UnicodeValues::Ucs2)
             }),
             to_unicode,
             cid_to_unicode,
@@ -411,4 +420,3 @@ fn vertical_extent(descriptor: &Dict<'_>) -> (f32, f32) {
     let descent = metric("Descent").map_or(0.25, |v| v.abs()).clamp(0.1, 0.4);
     (ascent, descent)
 }
-

@@ -136,7 +136,9 @@ impl Interpreter<'_> {
 
                 Op::MoveTo(p) => path.move_to(p.0.as_f64(), p.1.as_f64()),
                 Op::LineTo(p) => path.line_to(&state.ctm, p.0.as_f64(), p.1.as_f64()),
-                Op::CubicTo(p) => path.curve_to(&state.ctm, [(p.0, p.1), (p.2, p.3), (p.4, p.5)].map(|(x, y)| (x.as_f64(), y.as_f64()))),
+                Op::CubicTo(p) => {
+                    path.curve_to(&state.ctm, [(p.0, p.1), (p.2, p.3), (p.4, p.5)].map(|(x, y)| (x.as_f64(), y.as_f64())))
+                }
                 Op::CubicStartTo(p) => {
                     let from = path.point;
                     path.curve_to(&state.ctm, [from, (p.0.as_f64(), p.1.as_f64()), (p.2.as_f64(), p.3.as_f64())]);
@@ -168,7 +170,13 @@ impl Interpreter<'_> {
                 Op::ClipNonZero(_) | Op::ClipEvenOdd(_) => clip_pending = true,
                 Op::Shading(_) => {
                     self.order += 1;
-                    self.ink.fills.push(Fill { bbox: state.clip, paint: Paint::Unknown, opaque: false, exact: false, order: self.order });
+                    self.ink.fills.push(Fill {
+                        bbox: state.clip,
+                        paint: Paint::Unknown,
+                        opaque: false,
+                        exact: false,
+                        order: self.order,
+                    });
                 }
 
                 Op::ColorSpaceNonStroke(name) => {
@@ -187,7 +195,9 @@ impl Interpreter<'_> {
                         state.fill_space.paint(&c.0.iter().map(|n| n.as_f32()).collect::<Vec<_>>())
                     };
                 }
-                Op::StrokeColor(c) => state.stroke = state.stroke_space.paint(&c.0.iter().map(|n| n.as_f32()).collect::<Vec<_>>()),
+                Op::StrokeColor(c) => {
+                    state.stroke = state.stroke_space.paint(&c.0.iter().map(|n| n.as_f32()).collect::<Vec<_>>())
+                }
                 Op::StrokeColorNamed(c) => {
                     state.stroke = if c.1.is_some() {
                         Paint::Unknown
@@ -260,17 +270,15 @@ impl Interpreter<'_> {
                     self.order += 1;
                     self.show(&mut state, text.2);
                 }
-                Op::ShowTexts(items) => {
-                    match glued_numbers_parted(items.0.data()) {
-                        None => self.show_all(&mut state, items.0),
-                        Some(mended) => {
-                            let mut mended = TypedIter::new(&mended);
-                            if let Some(Op::ShowTexts(items)) = mended.next() {
-                                self.show_all(&mut state, items.0);
-                            }
+                Op::ShowTexts(items) => match glued_numbers_parted(items.0.data()) {
+                    None => self.show_all(&mut state, items.0),
+                    Some(mended) => {
+                        let mut mended = TypedIter::new(&mended);
+                        if let Some(Op::ShowTexts(items)) = mended.next() {
+                            self.show_all(&mut state, items.0);
                         }
                     }
-                }
+                },
 
                 Op::XObject(name) => {
                     if let Some(object) = resources.get_x_object(name.0) {
@@ -340,7 +348,8 @@ impl Interpreter<'_> {
         }
         for part in &path.parts {
             for &(x0, y0, x1, y1) in &part.lines {
-                let bbox = BoundingBox { x0: x0.min(x1), y0: y0.min(y1), x1: x0.max(x1), y1: y0.max(y1) }.intersection(&state.clip);
+                let bbox =
+                    BoundingBox { x0: x0.min(x1), y0: y0.min(y1), x1: x0.max(x1), y1: y0.max(y1) }.intersection(&state.clip);
                 if bbox.is_empty() || self.ink.rules.len() >= self.limits.shapes {
                     continue;
                 }
@@ -398,17 +407,19 @@ impl Interpreter<'_> {
         const NO_VIEW: i32 = 1 << 5;
         let Some(annotations) = page.raw().get::<Array<'_>>("Annots") else { return };
         for annotation in annotations.iter::<Dict<'_>>().take(5_000) {
-            let shown = annotation.get::<Name<'_>>("Subtype").is_some_and(|name| matches!(name.as_ref(), b"Widget" | b"FreeText" | b"Stamp"));
+            let shown = annotation
+                .get::<Name<'_>>("Subtype")
+                .is_some_and(|name| matches!(name.as_ref(), b"Widget" | b"FreeText" | b"Stamp"));
             let flags = annotation.get::<i32>("F").unwrap_or(0);
             if !shown || flags & (HIDDEN | NO_VIEW) != 0 {
                 continue;
             }
-            let Some(normal) = annotation.get::<Dict<'_>>("AP").and_then(|appearance| appearance.get::<Object<'_>>("N")) else { continue };
+            let Some(normal) = annotation.get::<Dict<'_>>("AP").and_then(|appearance| appearance.get::<Object<'_>>("N")) else {
+                continue;
+            };
             let stream = match normal {
                 Object::Stream(stream) => Some(stream),
-                Object::Dict(states) => {
-                    annotation.get::<Name<'_>>("AS").and_then(|name| states.get::<Stream<'_>>(name.as_ref()))
-                }
+                Object::Dict(states) => annotation.get::<Name<'_>>("AS").and_then(|name| states.get::<Stream<'_>>(name.as_ref())),
                 _ => None,
             };
             let (Some(stream), Some(rect)) = (stream, annotation.get::<[f64; 4]>("Rect")) else { continue };
@@ -428,7 +439,6 @@ impl Interpreter<'_> {
             self.x_object(&stream, page.resources(), &inner, 0);
         }
     }
-
 }
 
 fn end_path(path: &mut Path, state: &mut State, clip_pending: &mut bool) {
@@ -439,4 +449,3 @@ fn end_path(path: &mut Path, state: &mut State, clip_pending: &mut bool) {
     }
     *path = Path::default();
 }
-

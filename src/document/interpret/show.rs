@@ -55,7 +55,8 @@ impl Interpreter<'_> {
         // The writing direction on the page, after all matrices; a negative size or stretch turns it round.
         let turned = if font.vertical { state.size < 0.0 } else { state.size * state.stretch < 0.0 };
         let sign = if turned { -1.0 } else { 1.0 };
-        let frame = if font.vertical { Frame::of_direction(-c * sign, -d * sign) } else { Frame::of_direction(a * sign, b * sign) };
+        let frame =
+            if font.vertical { Frame::of_direction(-c * sign, -d * sign) } else { Frame::of_direction(a * sign, b * sign) };
         // On the page y runs down, so upright text has a negative determinant in these coordinates.
         let mirrored = !font.vertical && (a * d - b * c) * state.stretch.signum() > 0.0;
         let size = (state.size.abs() * across) as f32 * font.em;
@@ -78,7 +79,11 @@ impl Interpreter<'_> {
         let placement = state.text.then(&state.ctm);
         let (x, y) = placement.apply(0.0, state.rise);
         let (u, base) = place.frame.coordinates(x as f32, y as f32);
-        let length = if place.font.vertical { advance.abs() as f32 * place.across } else { (advance * state.stretch).abs() as f32 * place.along };
+        let length = if place.font.vertical {
+            advance.abs() as f32 * place.across
+        } else {
+            (advance * state.stretch).abs() as f32 * place.along
+        };
         let (ascent, descent) = if place.font.vertical {
             // The column's middle is the baseline; the box is as wide as the glyph.
             let half = (entry.width.max(0.5) * place.size / 2.0).abs();

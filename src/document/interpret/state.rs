@@ -88,7 +88,9 @@ impl Space {
 
     pub(super) fn of_name(name: &[u8]) -> Self {
         match name {
-            b"DeviceGray" | b"DeviceRGB" | b"DeviceCMYK" | b"G" | b"RGB" | b"CMYK" | b"CalGray" | b"CalRGB" | b"ICCBased" => Self::Device,
+            b"DeviceGray" | b"DeviceRGB" | b"DeviceCMYK" | b"G" | b"RGB" | b"CMYK" | b"CalGray" | b"CalRGB" | b"ICCBased" => {
+                Self::Device
+            }
             b"Separation" => Self::Tint,
             _ => Self::Unknown,
         }

@@ -19,8 +19,8 @@ pub fn serve() -> io::Result<()> {
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let mut input = BufReader::new(io::stdin().lock());
     let mut output = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let request: Request =
-        protocol::read(&mut input)?.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no request on standard input"))?;
+    let request: Request = protocol::read(&mut input)?
+        .ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no request on standard input"))?;
     if request.version != VERSION {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the request is from another version of scrutineer"));
     }

@@ -111,7 +111,15 @@ impl Received {
         let arrived = pages.len();
         let (width, height) = pages.last().map_or((0.0, 0.0), |page| (page.width, page.height));
         for number in (arrived as u32 + 1)..=expected {
-            pages.push(Page { number, label: None, width, height, state: PageState::Unreadable, blocks: Vec::new(), unmapped_glyphs: 0 });
+            pages.push(Page {
+                number,
+                label: None,
+                width,
+                height,
+                state: PageState::Unreadable,
+                blocks: Vec::new(),
+                unmapped_glyphs: 0,
+            });
         }
         let message = format!("reading ended after {arrived} of {expected} pages: {error}");
         let warnings = vec![DocumentWarning { code: "reading-interrupted".to_owned(), page: None, message }];

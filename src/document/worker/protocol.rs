@@ -24,7 +24,10 @@ pub(super) struct Request {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Frame {
     /// The file is open.
-    Opened { version: u32, pages: u32 },
+    Opened {
+        version: u32,
+        pages: u32,
+    },
     Page(Box<Page>),
     /// All pages were sent.
     Done(Box<Facts>),
