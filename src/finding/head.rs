@@ -1,7 +1,7 @@
 //! The file of a trained head: a linear multi-label classifier over the encoder's mean-pooled states.
 //!
-//! safetensors, f32: `weight` [labels, width], `bias` [labels], `threshold` [labels], `mean` [width], and for labels that the
-//! head does not know `phrase_center` [width], `gate` [width] and `zero_shot` [5] (slope, gate slope, gate bias, offset,
+//! safetensors, f32: `weight` \[labels, width\], `bias` \[labels\], `threshold` \[labels\], `mean` \[width\], and for labels that the
+//! head does not know `phrase_center` \[width\], `gate` \[width\] and `zero_shot` \[5\] (slope, gate slope, gate bias, offset,
 //! threshold). Calibration (Platt) is folded into weight and bias, so that `sigmoid(weight · (pooled - mean) + bias)` is a
 //! probability. The metadata name what the head belongs to: the digest of the encoder, the digest of what its labels mean, and
 //! per label how many real passages it was trained on and how well it did on documents it had not seen.

@@ -1,4 +1,4 @@
-//! [`Document`](crate::document::Document) -> [`Passage`]: what is classified, embedded, indexed and cited.
+//! [`Document`] -> [`Passage`]: what is classified, embedded, indexed and cited.
 
 mod anchored;
 mod chunker;
