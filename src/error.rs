@@ -88,6 +88,17 @@ impl StdError for Error {
     }
 }
 
+/// An error's message with those of its causes, on one line.
+pub fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 /// Names the thing that failed while keeping the cause: `file.read().or_fail(|| format!("cannot read {path}"))?`.
 pub trait OrFail<T> {
     /// Turns any error into a failure with this message and the error as its cause.

@@ -26,6 +26,7 @@ pub mod cli;
 // Foundations: import no stage.
 pub mod config;
 pub mod digest;
+pub mod durable;
 pub mod error;
 pub mod language;
 pub mod model;

@@ -14,7 +14,7 @@ use source::{SourceFile, files_below, root, rust_files};
 const STAGES: [&str; 8] = ["document", "passage", "finding", "summary", "verdict", "index", "insight", "case"];
 
 /// What every module may import. They import no stage.
-const FOUNDATIONS: [&str; 6] = ["config", "digest", "error", "language", "model", "telemetry"];
+const FOUNDATIONS: [&str; 7] = ["config", "digest", "durable", "error", "language", "model", "telemetry"];
 
 /// Crates that stand for one concern, and the modules that may name them.
 const OWNED_CRATES: [(&str, &[&str]); 8] = [

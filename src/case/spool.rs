@@ -5,13 +5,13 @@
 //! not written again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::connector::{Attempt, Connector, Parcel};
 use crate::digest::Digest;
+use crate::durable;
 
 /// A spool folder.
 pub(super) struct Spool {
@@ -58,7 +58,7 @@ impl Spool {
         let body: String = waiting.values().flat_map(|event| [event.as_str(), "\n"]).collect();
         let digest = Digest::of(body.as_bytes());
         let name = file_name(&digest);
-        write_whole(&self.folder, &name, body.as_bytes())?;
+        durable::write(&self.folder.join(&name), body.as_bytes())?;
         let mut manifest = read_manifest(&self.folder)?;
         manifest.files.insert(name, ManifestEntry { sha256: digest, events: waiting.keys().cloned().collect() });
         write_manifest(&self.folder, manifest_in_form(&mut manifest))?;
@@ -143,16 +143,7 @@ fn manifest_in_form(manifest: &mut Manifest) -> &Manifest {
 }
 
 fn write_manifest(folder: &Path, manifest: &Manifest) -> std::io::Result<()> {
-    write_whole(folder, "manifest.json", format!("{}\n", serde_json::to_string_pretty(manifest)?).as_bytes())
-}
-
-fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let mut temporary = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
-    temporary.write_all(bytes)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(folder.join(name)).map_err(|error| error.error)?;
-    std::fs::File::open(folder)?.sync_all()
+    durable::write(&folder.join("manifest.json"), format!("{}\n", serde_json::to_string_pretty(manifest)?).as_bytes())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use reqwest::{Client, StatusCode, redirect};
 use standardwebhooks as standard;
 
 use super::connector::{Attempt, Connector, ConnectorError, Parcel, WebhookSpec};
+use crate::error::with_causes;
 
 /// A signed webhook.
 pub(super) struct Webhook {
@@ -96,7 +97,7 @@ impl Webhook {
                 let (status, headers) = (response.status(), response.headers().clone());
                 outcome(status, &headers, &first_words(response).await)
             }
-            Err(error) => Attempt::Retry { status: chain(&error.without_url()), after_seconds: None },
+            Err(error) => Attempt::Retry { status: with_causes(&error.without_url()), after_seconds: None },
         }
     }
 }
@@ -151,16 +152,6 @@ fn retry_after(value: &str) -> Option<u64> {
     }
     let date = jiff::fmt::rfc2822::parse(value).ok()?;
     u64::try_from(date.timestamp().as_second() - jiff::Timestamp::now().as_second()).ok()
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Warns where others than its owner can read a secret file.

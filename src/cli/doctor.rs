@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Exit;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Result, with_causes};
 use crate::ledger::{Access, Ledger, LedgerError};
 use crate::model::arithmetic::Arithmetic;
 use crate::model::encoder::{self, Encoder};
@@ -52,7 +52,7 @@ fn checks(config: &Config) -> Vec<Check> {
         "program",
         Ok(format!("scrutineer {} on {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH)),
     );
-    add("kernels", Arithmetic::from_environment().map(|it| it.name().to_owned()).map_err(|error| chain(&error)));
+    add("kernels", Arithmetic::from_environment().map(|it| it.name().to_owned()).map_err(|error| with_causes(&error)));
     let taxonomy = shipped_taxonomy(config);
     add(
         "taxonomy",
@@ -60,19 +60,19 @@ fn checks(config: &Config) -> Vec<Check> {
             Ok(taxonomy) => {
                 Ok(format!("version {}, {} labels, {}", taxonomy.version(), taxonomy.labels().len(), taxonomy.digest()))
             }
-            Err(error) => Err(chain(error)),
+            Err(error) => Err(with_causes(error)),
         },
     );
     match config.models_folder().ok_or(crate::model::ModelError::NoFolder).and_then(|folder| Registry::open(&folder)) {
-        Err(error) => add("models", Err(chain(&error))),
+        Err(error) => add("models", Err(with_causes(&error))),
         Ok(registry) => {
             for card in registry.models() {
                 let loaded =
                     registry.load(&card.name).map(|files| format!("{}  {}  {}", card.task, card.licence, files.digest()));
-                add(&card.name, loaded.map_err(|error| chain(&error)));
+                add(&card.name, loaded.map_err(|error| with_causes(&error)));
             }
             let encoder = Encoder::load(&registry, encoder::DEFAULT).and_then(|encoder| encoder.encode(&["風險 risk"]));
-            add("encoder", encoder.map(|_| "runs".to_owned()).map_err(|error| chain(&error)));
+            add("encoder", encoder.map(|_| "runs".to_owned()).map_err(|error| with_causes(&error)));
         }
     }
     if let Ok(taxonomy) = &taxonomy {
@@ -80,7 +80,7 @@ fn checks(config: &Config) -> Vec<Check> {
             "heads",
             Models::load(config, taxonomy)
                 .map(|_| "belong to this encoder and taxonomy".to_owned())
-                .map_err(|error| chain(&error)),
+                .map_err(|error| with_causes(&error)),
         );
     }
     add("data folder", data_folder(config));
@@ -98,20 +98,10 @@ fn checks(config: &Config) -> Vec<Check> {
 fn data_folder(config: &Config) -> std::result::Result<String, String> {
     match Ledger::open(&config.data, Access::Reader) {
         Ok(ledger) => {
-            let documents = ledger.documents().map_err(|error| chain(&error))?;
+            let documents = ledger.documents().map_err(|error| with_causes(&error))?;
             Ok(format!("{}: {} documents", config.data.display(), documents.len()))
         }
         Err(LedgerError::NoDataFolder(path)) => Ok(format!("{} is not there yet; `scrutineer run` makes it", path.display())),
-        Err(error) => Err(chain(&error)),
+        Err(error) => Err(with_causes(&error)),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

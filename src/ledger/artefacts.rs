@@ -1,6 +1,5 @@
 //! What the stages made, by the key of how it was made: postcard, compressed, in files named by their content's digest.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, params};
@@ -11,6 +10,7 @@ use walkdir::WalkDir;
 use super::audit::AuditKind;
 use super::{Ledger, LedgerError, Result, audit, file};
 use crate::digest::Digest;
+use crate::durable;
 
 /// How an artefact was made: the stage and its version, the inputs, the parameters, the models, the kernel profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,36 +149,16 @@ fn unpack<T: DeserializeOwned>(packed: &[u8]) -> Result<T, String> {
     postcard::from_bytes(&plain).map_err(|error| error.to_string())
 }
 
-/// The start of the names of files that are being written.
-const UNFINISHED: &str = ".writing-";
-
-/// Writes a file so that after a crash it is there whole or not at all: to a temporary file beside it, synced, renamed, and the
-/// folder synced too, with the folders that were made for it. Readable by its owner alone.
+/// [`durable::write`] with the ledger's error.
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        // The folder above the topmost new one has a new entry too.
-        let made: Vec<&Path> =
-            folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
-        std::fs::create_dir_all(folder)?;
-        let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-        temporary.write_all(bytes)?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(path).map_err(|error| error.error)?;
-        let above = made.last().and_then(|topmost| topmost.parent()).filter(|above| !above.as_os_str().is_empty());
-        for folder in std::iter::once(folder).chain(made.iter().skip(1).copied()).chain(above) {
-            std::fs::File::open(folder)?.sync_all()?;
-        }
-        Ok(())
-    };
-    write().map_err(|source| file("write", path, source))
+    durable::write(path, bytes).map_err(|source| file("write", path, source))
 }
 
 /// Removes what a writer that was killed left unfinished; returns how many files.
 pub(super) fn remove_left_overs(data: &Path) -> Result<u32> {
     let mut removed = 0;
     for entry in WalkDir::new(data).into_iter().filter_map(std::result::Result::ok) {
-        if entry.file_type().is_file() && entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        if entry.file_type().is_file() && entry.file_name().to_string_lossy().starts_with(durable::UNFINISHED) {
             std::fs::remove_file(entry.path()).map_err(|source| file("remove", entry.path(), source))?;
             removed += 1;
         }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::artefacts::Artefacts;
 use super::repair::CheckedSummary;
-use super::report::SentenceCounts;
 use super::view::{
     self, DocumentOverview, DocumentView, FlaggedPage, LabelCount, LabelName, PageView, SUMMARY_SCHEMA, SummaryView,
 };
@@ -91,7 +90,7 @@ impl Archive {
                 .map(|label| LabelName { label: label.id.clone(), name: label.name(self.language).to_owned() })
                 .collect(),
             warnings: view::warnings(document, self.language),
-            counts: SentenceCounts { ..summary.counts },
+            counts: summary.counts,
             flags_to_cases: to_cases,
             flags_in_review: flags.len() as u32 - to_cases,
         })

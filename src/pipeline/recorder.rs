@@ -15,7 +15,7 @@ use super::record;
 use super::report::{CheckpointLine, InputState, Report, SCHEMA, Speed};
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::error::{Error, OrFail, Result};
+use crate::error::{Error, OrFail, Result, with_causes};
 use crate::index::{Index, Writer};
 use crate::ledger::{DocumentRecord, InputRecord, Ledger, LedgerError, PageTally, RunRecord};
 
@@ -35,7 +35,6 @@ pub(super) struct Recorder<'a> {
     uncommitted: usize,
     last_commit: Instant,
     done: Vec<Digest>,
-    delivered_before: u32,
 }
 
 impl<'a> Recorder<'a> {
@@ -62,7 +61,6 @@ impl<'a> Recorder<'a> {
             uncommitted: 0,
             last_commit: Instant::now(),
             done: Vec::new(),
-            delivered_before: 0,
         };
         recorder.report.inputs.skipped = skipped as u32;
         recorder
@@ -275,7 +273,7 @@ impl<'a> Recorder<'a> {
         delivery.pending = count("pending") + count("sending");
         delivery.retry = count("retry");
         delivery.dead = count("dead");
-        delivery.delivered = count("delivered").saturating_sub(self.delivered_before);
+        delivery.delivered = count("delivered");
         let progress = self.batch.judge.progress;
         let seconds = progress.elapsed().as_secs_f64();
         let judged: u32 = progress.stages().get(Stage::Record.name()).map_or(0, |stage| stage.pages);
@@ -335,16 +333,6 @@ fn is_disk_full(error: &Error) -> bool {
         source = cause.source();
     }
     false
-}
-
-fn with_causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// The peak resident memory of this process and of its largest child, as Linux counts it.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Prominence;
 use crate::finding::{Finding, Method};
 use crate::language::Span;
+use crate::language::script::is_han;
 use crate::language::shingles::Shingles;
 use crate::passage::{Passage, PassageKind};
 
@@ -105,7 +106,7 @@ fn candidates(passages: &[Passage], findings: &[&Finding]) -> Vec<Candidate> {
 fn readability(kind: PassageKind, text: &str) -> f32 {
     let characters = text.chars().count();
     // A Han character carries about as much as three Latin letters.
-    let han = text.chars().filter(|c| ('\u{3400}'..='\u{9fff}').contains(c)).count();
+    let han = text.chars().filter(|c| is_han(*c)).count();
     let length = characters + 2 * han;
     let shape = if kind == PassageKind::Table { 0.5 } else { 1.0 };
     shape
