@@ -102,6 +102,12 @@ impl Ledger {
         row.map(|(record, state)| Ok((parse(&record)?, Digest::from_bytes(state)))).transpose()
     }
 
+    /// The number of the run that judged a document last.
+    pub fn judged_by(&self, digest: &Digest) -> Result<Option<i64>> {
+        let mut query = self.database.prepare_cached("SELECT run FROM document WHERE digest = ?1")?;
+        Ok(query.query_row([digest.as_bytes()], |row| row.get(0)).optional()?)
+    }
+
     /// All documents, by stem.
     pub fn documents(&self) -> Result<Vec<DocumentRecord>> {
         let mut query = self.database.prepare("SELECT record FROM document ORDER BY stem, digest")?;

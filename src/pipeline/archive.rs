@@ -74,7 +74,10 @@ impl Archive {
         let found = |label: &str| findings.iter().any(|finding| finding.label == label);
         let sought = |label: &str| record.labels_sought.iter().any(|sought| sought == label);
         let none_found = self.taxonomy.labels().filter(|label| sought(&label.id) && !found(&label.id));
-        let run = self.ledger.runs(1).or_fail(cannot)?.into_iter().next();
+        let run = match self.ledger.judged_by(digest).or_fail(cannot)? {
+            Some(number) => self.ledger.run(number).or_fail(cannot)?,
+            None => None,
+        };
         let flags = self.flags_of(digest)?;
         let to_cases = flags.iter().filter(|flag| flag.case_id.is_some()).count() as u32;
         Ok(SummaryView {
@@ -82,7 +85,7 @@ impl Archive {
             document: document_view(&record),
             run: run.as_ref().map(|run| run.name()),
             models: run.map(|run| run.models).unwrap_or_default(),
-            reviewed: false,
+            reviewed: self.is_reviewed(&flags)?,
             coverage: view::coverage(document),
             sections: view::sections(summary, document, passages, &self.taxonomy, self.language),
             further: self.further(summary),
@@ -151,6 +154,15 @@ impl Archive {
                 .remedy("run the pipeline again; it makes it anew")
         })?;
         Ok((record, artefacts))
+    }
+
+    fn is_reviewed(&self, flags: &[FlagRecord]) -> Result<bool> {
+        for flag in flags {
+            if !self.ledger.reviews(&flag.id).or_fail(cannot)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn flags_of(&self, digest: &Digest) -> Result<Vec<FlagRecord>> {
