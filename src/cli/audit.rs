@@ -29,7 +29,7 @@ const EXAMPLES: &str = "Examples:\n  \
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Computes the chain again, hashes every artefact that it names, and checks the signed checkpoints
+    /// Computes the chain again, hashes every artefact and report that it names, and checks the signed checkpoints
     Verify {
         /// A checkpoint that was kept outside the data folder
         #[arg(long, value_name = "FILE")]
@@ -93,15 +93,16 @@ fn show_report(config: &Config, report: &AuditReport, outside: bool) {
     for fault in &report.faults {
         println!("{}: {}", say("FAULT", "異常"), harmless(&fault.to_string()));
     }
-    let AuditReport { entries, artefacts, checkpoints, faults, .. } = report;
+    let AuditReport { entries, artefacts, reports, checkpoints, faults, .. } = report;
     let result = match faults.len() {
         0 => say("the chain holds", "稽核軌跡完整").to_owned(),
         count => format!("{count} {}", say("faults: the chain does not hold", "項異常：稽核軌跡不完整")),
     };
     println!(
-        "{result}  ({} {entries} · {} {artefacts} · {} {checkpoints})",
+        "{result}  ({} {entries} · {} {artefacts} · {} {reports} · {} {checkpoints})",
         say("entries", "紀錄"),
         say("artefacts", "產物"),
+        say("reports", "報告"),
         say("checkpoints", "檢核點")
     );
     if !outside && faults.is_empty() {

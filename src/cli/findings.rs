@@ -7,7 +7,7 @@ use super::Exit;
 use super::terminal::{Styles, harmless, wrapped};
 use crate::config::Config;
 use crate::error::{Error, OrFail, Result};
-use crate::ledger::{FlagFilter, FlagRecord};
+use crate::ledger::{FlagFilter, FlagRecord, ReviewRecord, ReviewState};
 use crate::pipeline::archive::Archive;
 
 /// The flags, strongest first: label, score, document, page, evidence and the words that drove the decision
@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// Flags that are no longer found, too
     #[arg(long)]
     withdrawn: bool,
+    /// Only those that no person has reviewed
+    #[arg(long)]
+    unreviewed: bool,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
@@ -39,6 +42,7 @@ struct Row {
     name: String,
     #[serde(flatten)]
     flag: FlagRecord,
+    review: Option<ReviewRecord>,
 }
 
 impl Arguments {
@@ -50,17 +54,19 @@ impl Arguments {
         }
         let document = self.doc.as_deref().map(|name| archive.resolve(name)).transpose()?;
         let filter = FlagFilter { document, labels: self.label, min_score: self.min_score, withdrawn: self.withdrawn };
-        let mut flags = archive.ledger().flags(&filter).or_fail(|| "cannot read the ledger".to_owned())?;
-        let total = flags.len();
-        flags.truncate(self.limit);
-        let rows: Vec<Row> = flags
-            .into_iter()
-            .map(|flag| {
-                let record = archive.ledger().document(&flag.document).or_fail(|| "cannot read the ledger".to_owned())?;
-                let stem = record.map_or_else(|| flag.document.short(), |(record, _)| record.stem);
-                Ok(Row { stem, name: archive.label_name(&flag.finding.label), flag })
-            })
-            .collect::<Result<_>>()?;
+        let cannot = || "cannot read the ledger".to_owned();
+        let mut rows = Vec::new();
+        for flag in archive.ledger().flags(&filter).or_fail(cannot)? {
+            let review = archive.ledger().reviews(&flag.id).or_fail(cannot)?.pop();
+            if self.unreviewed && review.is_some() {
+                continue;
+            }
+            let record = archive.ledger().document(&flag.document).or_fail(cannot)?;
+            let stem = record.map_or_else(|| flag.document.short(), |(record, _)| record.stem);
+            rows.push(Row { stem, name: archive.label_name(&flag.finding.label), flag, review });
+        }
+        let total = rows.len();
+        rows.truncate(self.limit);
         if config.json {
             super::print_json(&rows)?;
         } else {
@@ -74,7 +80,7 @@ fn print(rows: &[Row], total: usize, config: &Config) {
     let say = |english, chinese| config.ui_language.pick(english, chinese);
     let styles = Styles::new();
     let mut out = String::new();
-    for Row { stem, name, flag } in rows {
+    for Row { stem, name, flag, review } in rows {
         let page = flag.finding.page.map(|page| format!("p.{page}")).unwrap_or_default();
         let printed = flag.finding.page_label.as_ref().map(|label| format!(" / {} {}", say("printed", "印"), harmless(label)));
         out += &format!(
@@ -89,6 +95,14 @@ fn print(rows: &[Row], total: usize, config: &Config) {
         if !flag.finding.words.is_empty() {
             let words: Vec<String> = flag.finding.words.iter().map(|word| harmless(word).into_owned()).collect();
             out += &format!("  {} {}\n", styles.faint.apply_to(say("words:", "關鍵字：")), words.join(" · "));
+        }
+        if let Some(review) = review {
+            let decision = match review.state {
+                ReviewState::Confirmed => say("confirmed by", "已確認："),
+                ReviewState::Rejected => say("rejected by", "已駁回："),
+            };
+            let note = review.note.as_ref().map(|note| format!(": {}", harmless(note))).unwrap_or_default();
+            out += &format!("  {decision} {} ({}){note}\n", harmless(&review.reviewer), review.time);
         }
     }
     let shown = rows.len();

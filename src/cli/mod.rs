@@ -15,6 +15,7 @@ mod findings;
 mod pipeline;
 mod quarantine;
 mod report;
+mod review;
 mod run;
 mod search;
 mod show;
@@ -95,6 +96,7 @@ enum Command {
     Summary(summary::Arguments),
     Show(show::Arguments),
     Findings(findings::Arguments),
+    Review(review::Arguments),
     Search(search::Arguments),
     Verify(verify::Arguments),
     Classify(classify::Arguments),
@@ -124,6 +126,7 @@ impl Arguments {
             Command::Summary(arguments) => arguments.run(&config),
             Command::Show(arguments) => arguments.run(&config),
             Command::Findings(arguments) => arguments.run(&config),
+            Command::Review(arguments) => arguments.run(&config),
             Command::Search(arguments) => arguments.run(&config),
             Command::Verify(arguments) => arguments.run(&config),
             Command::Classify(arguments) => arguments.run(&config),

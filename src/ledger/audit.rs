@@ -124,6 +124,12 @@ pub(super) fn append(transaction: &Transaction<'_>, kind: AuditKind, payload: &V
     Ok((entry.sequence, entry.hash))
 }
 
+/// The sequence that the next entry of the chain will have.
+pub(super) fn next_sequence(transaction: &Transaction<'_>) -> Result<u64> {
+    let last: Option<i64> = transaction.query_row("SELECT max(sequence) FROM audit", [], |row| row.get(0))?;
+    Ok(last.unwrap_or(0).unsigned_abs() + 1)
+}
+
 /// JSON in one form per value: keys in order of their code points, no white space.
 pub(super) fn canonical(value: &Value) -> String {
     let mut out = String::new();

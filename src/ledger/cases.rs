@@ -5,8 +5,9 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 
 use super::identity::Place;
+use super::reviews::{self, ReviewState};
 use super::{Ledger, LedgerError, Result, now};
-use crate::case::event::{CaseEvent, Status};
+use crate::case::event::{CaseEvent, Review, Status};
 use crate::case::outbox::DeliveryState;
 use crate::digest::Digest;
 
@@ -75,9 +76,10 @@ pub(super) fn reconcile(
 ) -> Result<Vec<CaseEvent>> {
     let mut known = cases_of(transaction, place)?;
     let mut events = Vec::new();
-    for candidate in chosen {
+    for mut candidate in chosen {
         let members: Vec<&String> = candidate.candidates.iter().filter_map(|&place| flags.get(place)).collect();
         let Some(&strongest) = members.first() else { continue };
+        candidate.event.data.review = review_of(transaction, &members)?;
         let content = candidate.event.content_digest();
         let before = known.iter().position(|case| case.label == candidate.label).map(|at| known.remove(at));
         let (id, event) = match before {
@@ -102,6 +104,53 @@ pub(super) fn reconcile(
         events.push(withdraw(transaction, &case)?);
     }
     Ok(events)
+}
+
+/// Brings a case to what people decided about its flags after `flag` was reviewed. None where the flag is in no open case, or
+/// where the decision on the case stays as it is. The event is to be kept with [`keep_event`] in the same transaction.
+pub(super) fn carry_review(transaction: &Transaction<'_>, flag: &str) -> Result<Option<CaseEvent>> {
+    let case = transaction
+        .prepare_cached(
+            "SELECT c.id, c.document, c.label, c.revision, c.state, c.content FROM case_group AS c
+             JOIN flag AS f ON f.case_id = c.id WHERE f.id = ?1",
+        )?
+        .query_row([flag], stored)
+        .optional()?;
+    let Some(case) = case.filter(|case| case.open) else { return Ok(None) };
+    let members: Vec<String> = transaction
+        .prepare_cached("SELECT id FROM flag WHERE case_id = ?1 ORDER BY id")?
+        .query_map([&case.id], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut event = last_event(transaction, &case.id)?;
+    event.data.review = review_of(transaction, &members.iter().collect::<Vec<_>>())?;
+    let content = event.content_digest();
+    if content == case.content {
+        return Ok(None);
+    }
+    let mut event = event.stamped(&case.id, case.revision + 1, Status::Updated);
+    event.time = now();
+    keep(transaction, &case.document, &case.label, OPEN, &content, &event)?;
+    Ok(Some(event))
+}
+
+/// What people decided about a case: confirmed where one of its flags is, rejected where all of them are. The last review of a
+/// flag counts.
+fn review_of(transaction: &Transaction<'_>, flags: &[&String]) -> Result<Review> {
+    let mut last = Vec::new();
+    for flag in flags {
+        last.push(reviews::last(transaction, flag)?);
+    }
+    let confirmed = last.iter().flatten().any(|review| review.state == ReviewState::Confirmed);
+    if !confirmed && last.iter().any(Option::is_none) {
+        return Ok(Review::default());
+    }
+    let state = if confirmed { ReviewState::Confirmed } else { ReviewState::Rejected };
+    let deciding = last.into_iter().flatten().filter(|review| review.state == state).max_by(|a, b| a.time.cmp(&b.time));
+    Ok(deciding.map_or_else(Review::default, |review| Review {
+        state: review.state.name().to_owned(),
+        by: Some(review.reviewer),
+        at: Some(review.time),
+    }))
 }
 
 /// Keeps an event with the audit entry of the decision it rests on, and puts it into the outbox of every target.
@@ -165,16 +214,20 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredCase> {
 
 /// Withdraws a case. The event repeats the case as it was last, so that the receiver knows which one is meant.
 fn withdraw(transaction: &Transaction<'_>, case: &StoredCase) -> Result<CaseEvent> {
-    let last: String = transaction
-        .prepare_cached("SELECT event FROM case_event WHERE case_id = ?1 ORDER BY revision DESC LIMIT 1")?
-        .query_row([&case.id], |row| row.get(0))
-        .optional()?
-        .ok_or_else(|| LedgerError::Corrupt { what: format!("case {}", case.id), detail: "it has no event".to_owned() })?;
-    let mut event = parse(&case.id, &last)?.stamped(&case.id, case.revision + 1, Status::Withdrawn);
+    let mut event = last_event(transaction, &case.id)?.stamped(&case.id, case.revision + 1, Status::Withdrawn);
     event.time = now();
     keep(transaction, &case.document, &case.label, WITHDRAWN, &event.content_digest(), &event)?;
     release_flags(transaction, &case.id)?;
     Ok(event)
+}
+
+fn last_event(transaction: &Transaction<'_>, case: &str) -> Result<CaseEvent> {
+    let last: String = transaction
+        .prepare_cached("SELECT event FROM case_event WHERE case_id = ?1 ORDER BY revision DESC LIMIT 1")?
+        .query_row([case], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| LedgerError::Corrupt { what: format!("case {case}"), detail: "it has no event".to_owned() })?;
+    parse(case, &last)
 }
 
 fn release_flags(transaction: &Transaction<'_>, case: &str) -> Result<()> {

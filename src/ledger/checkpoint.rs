@@ -113,7 +113,7 @@ impl Ledger {
         self.folder().join("keys").join("checkpoint.ed25519")
     }
 
-    fn signing_key(&mut self) -> Result<SigningKey> {
+    pub(super) fn signing_key(&mut self) -> Result<SigningKey> {
         let path = self.key_file();
         match std::fs::read(&path) {
             Ok(bytes) => {

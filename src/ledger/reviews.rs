@@ -1,10 +1,11 @@
-//! What people decided about flags. Reviews are added, never changed: the last one of a flag counts.
+//! What people decided about flags. Reviews are added, never changed: the last one of a flag counts, and a case that the flag is
+//! part of is told.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::audit::AuditKind;
-use super::{Ledger, LedgerError, Result, now};
+use super::{Ledger, LedgerError, Result, cases, now};
 
 /// A person's decision on a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +18,8 @@ pub enum ReviewState {
 }
 
 impl ReviewState {
-    const fn name(self) -> &'static str {
+    /// The state as it is written.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",
             Self::Rejected => "rejected",
@@ -43,8 +45,10 @@ pub struct ReviewRecord {
 }
 
 impl Ledger {
-    /// Records a review of a flag as it stands, with an entry in the audit chain. None where there is no such flag.
+    /// Records a review of a flag as it stands, with an entry in the audit chain and, where it changes what is decided about the
+    /// flag's case, an event for the targets of the last run. None where there is no such flag.
     pub fn review(&mut self, flag: &str, state: ReviewState, reviewer: &str, note: Option<&str>) -> Result<Option<ReviewRecord>> {
+        let targets = self.latest_cases()?.map(|(_, spec)| spec.targets()).unwrap_or_default();
         let transaction = self.database.transaction()?;
         let revision: Option<u32> =
             transaction.query_row("SELECT revision FROM flag WHERE id = ?1", [flag], |row| row.get(0)).optional()?;
@@ -61,7 +65,10 @@ impl Ledger {
             "INSERT INTO review (flag, revision, state, reviewer, note, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![record.flag, record.revision, state.name(), record.reviewer, record.note, record.time],
         )?;
-        super::audit::append(&transaction, AuditKind::Review, &serde_json::json!(record))?;
+        let decision = super::audit::append(&transaction, AuditKind::Review, &serde_json::json!(record))?;
+        if let Some(event) = cases::carry_review(&transaction, flag)? {
+            cases::keep_event(&transaction, event, decision, &targets)?;
+        }
         transaction.commit()?;
         Ok(Some(record))
     }
@@ -74,6 +81,17 @@ impl Ledger {
         let rows = query.query_map([flag], record)?;
         rows.map(|row| row?).collect()
     }
+}
+
+/// The last review of a flag.
+pub(super) fn last(transaction: &Transaction<'_>, flag: &str) -> Result<Option<ReviewRecord>> {
+    transaction
+        .prepare_cached(
+            "SELECT flag, revision, state, reviewer, note, time FROM review WHERE flag = ?1 ORDER BY sequence DESC LIMIT 1",
+        )?
+        .query_row([flag], record)
+        .optional()?
+        .transpose()
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Result<ReviewRecord>> {

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use super::artefacts::write_durably;
 use super::audit::AuditKind;
 use super::{Ledger, LedgerError, Result, now};
 use crate::case::rules::CaseSpec;
@@ -59,6 +60,9 @@ impl RunRecord {
         run_name(self.number)
     }
 }
+
+/// The name of the report in a run's folder.
+pub(super) const REPORT: &str = "report.json";
 
 fn run_name(number: i64) -> String {
     format!("R-{number:04}")
@@ -116,11 +120,24 @@ impl Ledger {
         Ok(self.database.query_row(&query, [number], record)?)
     }
 
-    /// Ends a run.
-    pub fn end_run(&mut self, run: &RunRecord, exit: u8, report: Digest) -> Result<()> {
+    /// Ends a run: writes its report beside its checkpoint, and an entry with the report's digest into the audit chain. `report`
+    /// gets the sequence of that entry, up to which a checkpoint made next signs, and gives the report's text.
+    ///
+    /// # Errors
+    /// A failure of the disk or the database; then the run has not ended.
+    pub fn end_run(&mut self, run: &RunRecord, exit: u8, report: impl FnOnce(u64) -> serde_json::Result<String>) -> Result<()> {
+        // A new signing key has an entry of its own, which must not come between this one and the checkpoint.
+        self.signing_key()?;
+        let path = self.run_folder(run).join(REPORT);
         let transaction = self.database.transaction()?;
+        let text = report(super::audit::next_sequence(&transaction)?).map_err(|error| LedgerError::Corrupt {
+            what: format!("the report of run {}", run.name()),
+            detail: error.to_string(),
+        })?;
+        write_durably(&path, text.as_bytes())?;
         transaction.execute("UPDATE run SET ended = ?2, exit = ?3 WHERE number = ?1", params![run.number, now(), exit])?;
-        let payload = serde_json::json!({ "run": run.id, "name": run.name(), "exit": exit, "report_sha256": report });
+        let digest = Digest::of(text.as_bytes());
+        let payload = serde_json::json!({ "run": run.id, "name": run.name(), "exit": exit, "report_sha256": digest });
         super::audit::append(&transaction, AuditKind::RunEnded, &payload)?;
         Ok(transaction.commit()?)
     }

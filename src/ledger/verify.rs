@@ -1,4 +1,4 @@
-//! Does the audit chain hold? Every entry, every artefact that a decision names, every checkpoint.
+//! Does the audit chain hold? Every entry, every artefact that a decision names, every report of a run, every checkpoint.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::audit::{AuditKind, START, canonical, raw};
 use super::documents::digest_column;
+use super::runs::REPORT;
 use super::{Checkpoint, Ledger, LedgerError, Result, file};
 use crate::digest::Digest;
 
@@ -49,6 +50,22 @@ pub enum AuditFault {
         /// The entry that names it.
         sequence: u64,
     },
+    /// The report of a run is not the one that the run ended with.
+    #[error("the report of run {run}, which ended with entry {sequence}, was changed on disk")]
+    ChangedReport {
+        /// The run.
+        run: String,
+        /// The entry that names the report.
+        sequence: u64,
+    },
+    /// The report of a run is gone.
+    #[error("the report of run {run}, which ended with entry {sequence}, is gone from disk")]
+    MissingReport {
+        /// The run.
+        run: String,
+        /// The entry that names the report.
+        sequence: u64,
+    },
     /// A checkpoint covers entries that are not there, or another head.
     #[error(
         "the chain does not hold what the checkpoint {checkpoint} signs for entry {sequence}: it was cut short or computed anew"
@@ -78,6 +95,8 @@ pub struct AuditReport {
     pub head: Option<Digest>,
     /// Artefacts hashed.
     pub artefacts: u64,
+    /// Reports of runs hashed.
+    pub reports: u64,
     /// Checkpoints checked.
     pub checkpoints: u64,
     /// What is wrong; nothing where all holds.
@@ -85,8 +104,8 @@ pub struct AuditReport {
 }
 
 impl Ledger {
-    /// Verifies the chain, the artefacts that its decisions name, the checkpoints of the runs in the data folder, and one from
-    /// elsewhere. Readers may do so while a run is writing.
+    /// Verifies the chain, the artefacts that its decisions name, the reports and the checkpoints of the runs in the data folder,
+    /// and a checkpoint from elsewhere. Readers may do so while a run is writing.
     ///
     /// # Errors
     /// Where the ledger or the outside checkpoint cannot be read at all; what is wrong with them is in the report.
@@ -96,7 +115,8 @@ impl Ledger {
         let snapshot = self.database.unchecked_transaction()?;
         let mut report = AuditReport::default();
         let named = verify_chain(&snapshot, &mut report)?;
-        self.verify_artefacts(named, &mut report)?;
+        self.verify_artefacts(named.artefacts, &mut report)?;
+        self.verify_reports(named.reports, &mut report)?;
         for path in &checkpoints {
             self.verify_checkpoint(&snapshot, path, &mut report)?;
         }
@@ -121,7 +141,7 @@ impl Ledger {
         Ok(found)
     }
 
-    fn verify_artefacts(&self, named: NamedArtefacts, report: &mut AuditReport) -> Result<()> {
+    fn verify_artefacts(&self, named: BTreeMap<String, (String, u64)>, report: &mut AuditReport) -> Result<()> {
         for (digest, (stage, sequence)) in named {
             report.artefacts += 1;
             let Ok(parsed) = digest.parse::<Digest>() else {
@@ -131,6 +151,18 @@ impl Ledger {
             match digest_of_file(&self.artefact_path(&parsed))? {
                 None => report.faults.push(AuditFault::MissingArtefact { stage, digest, sequence }),
                 Some(found) if found != parsed => report.faults.push(AuditFault::ChangedArtefact { stage, digest, sequence }),
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_reports(&self, named: Vec<NamedReport>, report: &mut AuditReport) -> Result<()> {
+        for NamedReport { run, digest, sequence } in named {
+            report.reports += 1;
+            match digest_of_file(&self.folder().join("runs").join(&run).join(REPORT))? {
+                None => report.faults.push(AuditFault::MissingReport { run, sequence }),
+                Some(found) if found.to_string() != digest => report.faults.push(AuditFault::ChangedReport { run, sequence }),
                 Some(_) => {}
             }
         }
@@ -167,14 +199,27 @@ impl Ledger {
     }
 }
 
-/// The artefacts that decisions name, by digest: the stage, and the last entry that names it.
-type NamedArtefacts = BTreeMap<String, (String, u64)>;
+/// The files that entries of the chain name.
+#[derive(Default)]
+struct NamedFiles {
+    /// The artefacts of decisions, by digest: the stage, and the last entry that names it.
+    artefacts: BTreeMap<String, (String, u64)>,
+    /// The reports of runs.
+    reports: Vec<NamedReport>,
+}
 
-fn verify_chain(snapshot: &Connection, report: &mut AuditReport) -> Result<NamedArtefacts> {
+/// The report that a run ended with.
+struct NamedReport {
+    run: String,
+    digest: String,
+    sequence: u64,
+}
+
+fn verify_chain(snapshot: &Connection, report: &mut AuditReport) -> Result<NamedFiles> {
     let mut query = snapshot.prepare("SELECT sequence, time, kind, payload, previous, hash FROM audit ORDER BY sequence")?;
     let mut rows = query.query([])?;
     let (mut previous, mut last) = (START, 0);
-    let mut named = NamedArtefacts::new();
+    let mut named = NamedFiles::default();
     while let Some(row) = rows.next()? {
         let entry = match raw(row) {
             Ok(entry) => entry,
@@ -194,8 +239,11 @@ fn verify_chain(snapshot: &Connection, report: &mut AuditReport) -> Result<Named
         if !in_form || entry.previous != previous || entry.hash != entry.computed_hash() {
             report.faults.push(AuditFault::BrokenEntry { sequence: entry.sequence });
         }
+        let payload = payload.unwrap_or_default();
         if entry.kind == AuditKind::Decision.name() {
-            named.extend(artefacts_of(&payload.unwrap_or_default(), entry.sequence));
+            named.artefacts.extend(artefacts_of(&payload, entry.sequence));
+        } else if entry.kind == AuditKind::RunEnded.name() {
+            named.reports.extend(report_of(&payload, entry.sequence));
         }
         (previous, last) = (entry.hash, entry.sequence);
         report.entries += 1;
@@ -207,6 +255,11 @@ fn verify_chain(snapshot: &Connection, report: &mut AuditReport) -> Result<Named
 fn artefacts_of(payload: &serde_json::Value, sequence: u64) -> Vec<(String, (String, u64))> {
     let artefacts = payload.get("artefacts").and_then(serde_json::Value::as_object).into_iter().flatten();
     artefacts.filter_map(|(stage, digest)| Some((digest.as_str()?.to_owned(), (stage.clone(), sequence)))).collect()
+}
+
+fn report_of(payload: &serde_json::Value, sequence: u64) -> Option<NamedReport> {
+    let text = |key: &str| Some(payload.get(key)?.as_str()?.to_owned());
+    Some(NamedReport { run: text("name")?, digest: text("report_sha256")?, sequence })
 }
 
 /// The digest of a file; none where there is none.

@@ -109,7 +109,7 @@ pub fn run(
     });
     progress.finish();
     recorded?;
-    recorder.finish(config)
+    recorder.finish()
 }
 
 fn start(ledger: &mut Ledger, pipeline: &Pipeline, models: &Models) -> Result<RunRecord> {

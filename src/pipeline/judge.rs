@@ -186,7 +186,7 @@ impl Judge<'_> {
         if let Some(document) = self.ledger().artefact::<Document>(key).or_fail(|| "cannot read the ledger".to_owned())? {
             return Ok(document);
         }
-        let start = std::time::Instant::now();
+        let reading = self.progress.enter(Stage::Read);
         let spec = &self.pipeline.spec.document;
         let limits = Limits { wall: self.pipeline.timeout(), memory_megabytes: spec.memory_mb, ..Limits::default() };
         let options = ReadOptions { limits, password: password.map(str::to_owned) };
@@ -196,7 +196,7 @@ impl Judge<'_> {
         }
         let document =
             worker::read_isolated(&bytes, &options, &mut |_| {}).map_err(|failed| Failure::Unreadable(failed.error))?;
-        self.progress.add(Stage::Read, document.pages.len() as u32, start.elapsed());
+        reading.done(document.pages.len() as u32);
         self.ledger().keep_artefact(key, &document).or_fail(|| "cannot write the ledger".to_owned())?;
         Ok(document)
     }
@@ -212,7 +212,9 @@ impl Judge<'_> {
         if let Some(kept) = self.ledger().artefact::<T>(key).or_fail(|| "cannot read the ledger".to_owned())? {
             return Ok(kept);
         }
-        let made = self.progress.time(stage, pages, make)?;
+        let working = self.progress.enter(stage);
+        let made = make()?;
+        working.done(pages);
         self.ledger().keep_artefact(key, &made).or_fail(|| "cannot write the ledger".to_owned())?;
         Ok(made)
     }

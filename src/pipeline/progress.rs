@@ -58,10 +58,61 @@ enum Display {
 
 #[derive(Default)]
 struct Tally {
-    stages: BTreeMap<Stage, (u32, Duration)>,
+    stages: BTreeMap<Stage, StageTally>,
     documents_done: u64,
     pages_done: u64,
     last_line: Option<Instant>,
+}
+
+/// A stage's pages, and the wall time in which at least one document was in it: threads share the cores, so their times added up
+/// would count a second of work several times.
+#[derive(Clone, Copy, Debug, Default)]
+struct StageTally {
+    pages: u32,
+    documents_in_it: u32,
+    busy_since: Option<Instant>,
+    busy: Duration,
+}
+
+impl StageTally {
+    fn enter(&mut self) {
+        self.documents_in_it += 1;
+        self.busy_since.get_or_insert_with(Instant::now);
+    }
+
+    fn leave(&mut self, pages: u32) {
+        self.pages += pages;
+        self.documents_in_it -= 1;
+        if self.documents_in_it == 0
+            && let Some(since) = self.busy_since.take()
+        {
+            self.busy += since.elapsed();
+        }
+    }
+
+    fn busy(&self) -> Duration {
+        self.busy + self.busy_since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+}
+
+/// A document in a stage, until it is done or dropped.
+pub(super) struct InStage<'a> {
+    progress: &'a Progress,
+    stage: Stage,
+    pages: u32,
+}
+
+impl InStage<'_> {
+    /// The stage is through with so many pages.
+    pub(super) fn done(mut self, pages: u32) {
+        self.pages = pages;
+    }
+}
+
+impl Drop for InStage<'_> {
+    fn drop(&mut self) {
+        self.progress.leave(self.stage, self.pages);
+    }
 }
 
 impl Progress {
@@ -76,28 +127,24 @@ impl Progress {
         Self { started: Instant::now(), documents, display, tally: Mutex::default() }
     }
 
-    /// Runs a stage over `pages` pages and books its time.
-    pub(super) fn time<T>(&self, stage: Stage, pages: u32, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = work();
-        self.add(stage, pages, start.elapsed());
-        result
+    /// A document comes into a stage.
+    pub(super) fn enter(&self, stage: Stage) -> InStage<'_> {
+        self.tally().stages.entry(stage).or_default().enter();
+        InStage { progress: self, stage, pages: 0 }
     }
 
-    /// Books pages and time of a stage.
-    pub(super) fn add(&self, stage: Stage, pages: u32, time: Duration) {
-        let (stage_pages, stage_time) = {
+    fn leave(&self, stage: Stage, pages: u32) {
+        let tally = {
             let mut tally = self.tally();
             let entry = tally.stages.entry(stage).or_default();
-            entry.0 += pages;
-            entry.1 += time;
+            entry.leave(pages);
             *entry
         };
         if let Display::Bars { stages, .. } = &self.display
             && let Some(bar) = stages.get(&stage)
         {
-            bar.set_position(u64::from(stage_pages));
-            bar.set_message(format!("{:.1} pages/s", rate(u64::from(stage_pages), stage_time)));
+            bar.set_position(u64::from(tally.pages));
+            bar.set_message(format!("{:.1} pages/s", rate(u64::from(tally.pages), tally.busy())));
         }
     }
 
@@ -149,10 +196,10 @@ impl Progress {
     /// Pages and time of each stage so far.
     pub(super) fn stages(&self) -> BTreeMap<String, StageSpeed> {
         let tally = self.tally();
-        let speed = |&(pages, time): &(u32, Duration)| StageSpeed {
-            pages,
-            seconds: time.as_secs_f64(),
-            pages_per_second: rate(u64::from(pages), time),
+        let speed = |stage: &StageTally| StageSpeed {
+            pages: stage.pages,
+            seconds: stage.busy().as_secs_f64(),
+            pages_per_second: rate(u64::from(stage.pages), stage.busy()),
         };
         tally.stages.iter().map(|(stage, entry)| (stage.name().to_owned(), speed(entry))).collect()
     }

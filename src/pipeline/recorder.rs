@@ -13,7 +13,6 @@ use super::progress::Stage;
 use super::quarantine;
 use super::record;
 use super::report::{CheckpointLine, InputState, Report, SCHEMA, Speed};
-use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::{Error, OrFail, Result, with_causes};
 use crate::index::{Index, Writer};
@@ -110,9 +109,9 @@ impl<'a> Recorder<'a> {
         }
         match result {
             Ended::Judged(judged, document_state) => {
-                let start = Instant::now();
+                let recording = self.batch.judge.progress.enter(Stage::Record);
                 let tally = self.record_judged(input, &judged, &document_state)?;
-                self.batch.judge.progress.add(Stage::Record, tally.total, start.elapsed());
+                recording.done(tally.total);
                 self.count_pages(&mut state, &tally);
                 self.ledger().release(&path).or_fail(|| "cannot write the ledger".to_owned())?;
             }
@@ -258,7 +257,7 @@ impl<'a> Recorder<'a> {
         sentences.quoted += count("quoted");
     }
 
-    pub(super) fn finish(mut self, config: &Config) -> Result<Report> {
+    pub(super) fn finish(mut self) -> Result<Report> {
         let cannot = || "cannot write the report".to_owned();
         self.report.input_states.sort_by(|a, b| a.path.cmp(&b.path));
         let mut live = 0;
@@ -285,23 +284,21 @@ impl<'a> Recorder<'a> {
         };
         self.report.exit = self.exit();
         self.report.ended = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let folder = config.data.join("runs").join(self.run.name());
-        std::fs::create_dir_all(&folder).or_fail(cannot)?;
-        let mut ledger = self.ledger();
+        let ledger = self.batch.judge.ledger;
+        let mut ledger = lock(ledger);
+        let path = ledger.run_folder(self.run).join("checkpoint.json");
+        let outside = self.batch.options.checkpoint.as_deref();
+        let shown = outside.unwrap_or(&path).display().to_string();
+        let report = &mut self.report;
         ledger
-            .end_run(self.run, self.report.exit, Digest::of(serde_json::json!(self.report).to_string().as_bytes()))
+            .end_run(self.run, report.exit, |sequence| {
+                report.checkpoint = Some(CheckpointLine { path: shown, sequence });
+                serde_json::to_string_pretty(report)
+            })
             .or_fail(cannot)?;
-        let path = folder.join("checkpoint.json");
-        let checkpoint = ledger.checkpoint(&path).or_fail(cannot)?;
-        let mut shown = path;
-        if let Some(outside) = &self.batch.options.checkpoint {
-            ledger.checkpoint(outside).or_fail(cannot)?;
-            shown.clone_from(outside);
+        for path in std::iter::once(path.as_path()).chain(outside) {
+            ledger.checkpoint(path).or_fail(cannot)?;
         }
-        drop(ledger);
-        self.report.checkpoint = Some(CheckpointLine { path: shown.display().to_string(), sequence: checkpoint.sequence });
-        let text = serde_json::to_string_pretty(&self.report).or_fail(cannot)?;
-        std::fs::write(folder.join("report.json"), text).or_fail(cannot)?;
         Ok(self.report)
     }
 

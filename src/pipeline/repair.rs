@@ -156,3 +156,6 @@ fn check_against_citations(sentence: &SummarySentence, passages: &[Passage], com
 fn cited<'a>(passages: &'a [Passage], citation: &Citation) -> &'a str {
     passages.get(citation.passage as usize).map(|passage| citation.span.of(&passage.text)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,9 +179,9 @@ pub struct Speed {
 pub struct StageSpeed {
     /// Pages it worked on.
     pub pages: u32,
-    /// Seconds it took, added over threads.
+    /// Seconds of wall time in which at least one document was in it; stages overlap.
     pub seconds: f64,
-    /// Pages per second of one thread.
+    /// Pages per second of that time.
     pub pages_per_second: f64,
 }
 

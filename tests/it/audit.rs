@@ -71,3 +71,20 @@ fn a_database_that_is_garbage_does_not_hold() {
     std::fs::write(&path, vec![b'x'; length]).unwrap();
     context.run(&["audit", "verify", "--data", "data"]).expect_code(4);
 }
+
+#[test]
+fn a_changed_or_missing_report_is_named() {
+    let context = TestContext::new();
+    fill(&context.path("data"), &json!([]), &[("credit-risk", 0.9)]);
+    let report = context.path("data/runs/R-0001/report.json");
+    let kept = std::fs::read(&report).unwrap();
+    std::fs::write(&report, "{\"exit\": 0}").unwrap();
+    let found = context.run(&["audit", "verify", "--data", "data"]).expect_code(4);
+    assert!(found.stdout.contains("the report of run R-0001") && found.stdout.contains("was changed"), "{}", found.stdout);
+    std::fs::remove_file(&report).unwrap();
+    let found = context.run(&["audit", "verify", "--data", "data"]).expect_code(4);
+    assert!(found.stdout.contains("the report of run R-0001") && found.stdout.contains("is gone"), "{}", found.stdout);
+    std::fs::write(&report, kept).unwrap();
+    let verified = context.run(&["audit", "verify", "--json", "--data", "data"]).expect_code(0).json();
+    assert_eq!(verified["report"]["reports"], 1);
+}

@@ -13,6 +13,7 @@ mod fixtures;
 mod help;
 mod library;
 mod reading;
+mod review;
 mod run;
 mod search;
 mod usage;
