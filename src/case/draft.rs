@@ -28,6 +28,8 @@ pub struct Subject<'a> {
     pub document: EventDocument,
     /// The institution, where it is known.
     pub institution: Option<EventInstitution>,
+    /// The labels that the model is weak for.
+    pub labels_weak: &'a [String],
     /// Codes of what a reader should know about how the file was read.
     pub warnings: Vec<String>,
     /// The run.
@@ -168,6 +170,7 @@ fn label(subject: &Subject<'_>, flagged: &Flagged<'_>) -> EventLabel {
         threshold: finding.threshold,
         method: if finding.method == Method::Rule { "rule" } else { "model" }.to_owned(),
         detector: finding.method.name().to_owned(),
+        weak: subject.labels_weak.contains(&finding.label),
         evidence: finding.evidence.iter().map(|span| points.span_to_code_points(*span)).collect(),
         attribution: finding
             .attribution

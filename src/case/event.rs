@@ -218,6 +218,9 @@ pub struct EventLabel {
     pub method: String,
     /// What found it: `head`, `zero-shot` or `rule`.
     pub detector: String,
+    /// Whether the model is weak for it (too few examples, or a low F1 on unseen documents): read the passage before acting.
+    #[serde(default)]
+    pub weak: bool,
     /// The evidence as code points of the passage's text.
     pub evidence: Vec<(u32, u32)>,
     /// The words that drove the decision.

@@ -42,6 +42,8 @@ struct Row {
     name: String,
     #[serde(flatten)]
     flag: FlagRecord,
+    /// Whether the model is weak for the label.
+    weak: bool,
     review: Option<ReviewRecord>,
 }
 
@@ -62,8 +64,9 @@ impl Arguments {
                 continue;
             }
             let record = archive.ledger().document(&flag.document).or_fail(cannot)?;
+            let weak = record.as_ref().is_some_and(|(record, _)| record.labels_weak.contains(&flag.finding.label));
             let stem = record.map_or_else(|| flag.document.short(), |(record, _)| record.stem);
-            rows.push(Row { stem, name: archive.label_name(&flag.finding.label), flag, review });
+            rows.push(Row { stem, name: archive.label_name(&flag.finding.label), flag, weak, review });
         }
         let total = rows.len();
         rows.truncate(self.limit);
@@ -80,7 +83,7 @@ fn print(rows: &[Row], total: usize, config: &Config) {
     let say = |english, chinese| config.ui_language.pick(english, chinese);
     let styles = Styles::new();
     let mut out = String::new();
-    for Row { stem, name, flag, review } in rows {
+    for Row { stem, name, flag, weak, review } in rows {
         let page = flag.finding.page.map(|page| format!("p.{page}")).unwrap_or_default();
         let printed = flag.finding.page_label.as_ref().map(|label| format!(" / {} {}", say("printed", "印"), harmless(label)));
         out += &format!(
@@ -95,6 +98,9 @@ fn print(rows: &[Row], total: usize, config: &Config) {
         if !flag.finding.words.is_empty() {
             let words: Vec<String> = flag.finding.words.iter().map(|word| harmless(word).into_owned()).collect();
             out += &format!("  {} {}\n", styles.faint.apply_to(say("words:", "關鍵字：")), words.join(" · "));
+        }
+        if *weak {
+            out += &format!("  {}\n", styles.doubtful.apply_to(super::weak_label(config.ui_language)));
         }
         if let Some(review) = review {
             let decision = match review.state {

@@ -154,6 +154,11 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
     Ok(())
 }
 
+/// What is said beside a label that the model is weak for.
+fn weak_label(language: UiLanguage) -> &'static str {
+    language.pick("weak label: read the passage before acting", "此標籤較弱：採取行動前請先閱讀原文")
+}
+
 /// The first line of a password file.
 fn password(file: Option<&Path>) -> Result<Option<String>> {
     let Some(path) = file else { return Ok(None) };

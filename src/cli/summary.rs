@@ -90,6 +90,9 @@ fn write(out: &mut String, view: &SummaryView, language: UiLanguage, styles: &St
             styles.heading.apply_to(&section.name),
             styles.faint.apply_to(format!("({} {})", section.passages, say("passages", "段")))
         )?;
+        if section.weak {
+            writeln!(out, "  {}", styles.doubtful.apply_to(super::weak_label(language)))?;
+        }
         for sentence in &section.sentences {
             write_sentence(out, sentence, language, styles)?;
         }

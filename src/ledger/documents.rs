@@ -42,6 +42,9 @@ pub struct DocumentRecord {
     /// The labels that were looked for.
     #[serde(default)]
     pub labels_sought: Vec<String>,
+    /// Those of them that the model is weak for: too few examples, or a low F1 on unseen documents.
+    #[serde(default)]
+    pub labels_weak: Vec<String>,
     /// The keys of its artefacts.
     pub keys: StageKeys,
     /// Flags that wait for review: under no rule, or above the number of cases per document.

@@ -55,6 +55,7 @@ pub(super) fn record_with(ledger: &Ledger, name: &str) -> DocumentRecord {
         pages: PageTally::default(),
         warnings: Vec::new(),
         labels_sought: Vec::new(),
+        labels_weak: Vec::new(),
         keys: StageKeys { document: keys, passages: keys, scores: keys, findings: keys, summary: keys },
         in_review: 0,
         sentences: BTreeMap::new(),

@@ -87,7 +87,7 @@ impl Archive {
             models: run.map(|run| run.models).unwrap_or_default(),
             reviewed: self.is_reviewed(&flags)?,
             coverage: view::coverage(document),
-            sections: view::sections(summary, document, passages, &self.taxonomy, self.language),
+            sections: view::sections(summary, document, passages, &record.labels_weak, &self.taxonomy, self.language),
             further: self.further(summary),
             none_found: none_found
                 .map(|label| LabelName { label: label.id.clone(), name: label.name(self.language).to_owned() })

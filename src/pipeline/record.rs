@@ -61,6 +61,7 @@ pub(super) fn document_record(
         pages: page_tally(&judged.document),
         warnings: warnings(judged, declared),
         labels_sought: Vec::new(),
+        labels_weak: Vec::new(),
         keys: judged.keys.clone(),
         in_review: 0,
         sentences: sentences.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
@@ -180,7 +181,7 @@ fn verdicts_on(summary: &CheckedSummary, finding: &Finding) -> Vec<Outcome> {
 fn subject<'a>(
     pipeline: &'a Pipeline,
     run: &RunRecord,
-    record: &DocumentRecord,
+    record: &'a DocumentRecord,
     taxonomy: &'a Taxonomy,
     source_uri: &str,
     time: &str,
@@ -207,6 +208,7 @@ fn subject<'a>(
             score: None,
             local_id: record.institution_id.clone(),
         }),
+        labels_weak: &record.labels_weak,
         warnings: record.warnings.clone(),
         provenance: Provenance {
             run_id: run.id.clone(),

@@ -172,10 +172,12 @@ impl<'a> Recorder<'a> {
         let uri = input.path.to_string_lossy();
         let time = self.run.started.clone();
         let judge = &self.batch.judge;
-        let (cases, in_review) = record::cases(judge.pipeline, self.run, &row, judged, judge.taxonomy, &uri, &time);
-        row.in_review = in_review;
         let sought = judge.taxonomy.labels().filter(|label| judge.pipeline.spec.finding.seeks(&label.id));
         row.labels_sought = sought.map(|label| label.id.clone()).collect();
+        let weak = |label: &&String| judge.classifier.standing(label).is_some_and(|standing| standing.weak);
+        row.labels_weak = row.labels_sought.iter().filter(weak).cloned().collect();
+        let (cases, in_review) = record::cases(judge.pipeline, self.run, &row, judged, judge.taxonomy, &uri, &time);
+        row.in_review = in_review;
         let candidates = record::flag_candidates(judged);
         let (counts, sequence) = self
             .ledger()

@@ -107,6 +107,8 @@ pub struct SectionView {
     pub label: String,
     /// The name of the label.
     pub name: String,
+    /// Whether the model is weak for it: read the passages before acting.
+    pub weak: bool,
     /// How much of the document speaks of it.
     pub prominence: Prominence,
     /// Passages that carry it.
@@ -201,6 +203,7 @@ pub fn sections(
     summary: &CheckedSummary,
     document: &Document,
     passages: &[Passage],
+    labels_weak: &[String],
     taxonomy: &Taxonomy,
     language: UiLanguage,
 ) -> Vec<SectionView> {
@@ -222,6 +225,7 @@ pub fn sections(
     let section = |section: &super::repair::CheckedSection| SectionView {
         label: section.label.clone(),
         name: label_name(taxonomy, &section.label, language),
+        weak: labels_weak.contains(&section.label),
         prominence: section.prominence,
         passages: section.passages,
         sentences: section.sentences.iter().map(sentence).collect(),

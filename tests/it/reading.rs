@@ -208,3 +208,18 @@ fn pages_of(stem: &str) -> Vec<String> {
 fn squeezed(text: &str) -> String {
     text.chars().filter(|character| !character.is_whitespace() && *character != '-').collect()
 }
+
+#[test]
+fn a_label_that_the_model_is_weak_for_is_marked_wherever_it_is_shown() {
+    let context = &library().context;
+    let findings = context.run(&["findings", "--label", "credit-risk", "--json"]).expect_code(0).json();
+    assert!(findings.as_array().unwrap().iter().all(|flag| flag["weak"] == true), "{findings}");
+    let strong = context.run(&["findings", "--label", "cyber-risk", "--json"]).expect_code(0).json();
+    assert!(!strong.as_array().unwrap().is_empty() && strong.as_array().unwrap().iter().all(|flag| flag["weak"] == false));
+    let listed = context.run(&["findings", "--label", "credit-risk"]).expect_code(0);
+    assert!(listed.stdout.contains("weak label: read the passage before acting"), "{}", listed.stdout);
+    let summary = context.run(&["summary", "harbour-bank-annual-report-2023", "--json"]).expect_code(0).json();
+    let sections = summary["sections"].as_array().unwrap();
+    assert!(sections.iter().any(|section| section["label"] == "credit-risk" && section["weak"] == true), "{sections:#?}");
+    assert!(sections.iter().any(|section| section["label"] == "cyber-risk" && section["weak"] == false), "{sections:#?}");
+}

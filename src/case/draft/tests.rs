@@ -46,6 +46,7 @@ fn finding(passage: &Passage, evidence: std::ops::Range<usize>, score: f32) -> F
 fn subject() -> Subject<'static> {
     let sha256 = Digest::of(b"d").to_string();
     Subject {
+        labels_weak: &[],
         pipeline: "disclosures",
         time: "2026-01-01T00:00:00Z".to_owned(),
         taxonomy_version: "0.1.0",

@@ -49,6 +49,7 @@ pub(crate) fn event(label: &str, quote: &str, score: f32) -> CaseEvent {
             threshold: 0.5,
             method: "model".to_owned(),
             detector: "head".to_owned(),
+            weak: false,
             evidence: vec![(1, 9)],
             attribution: Vec::new(),
         }],
