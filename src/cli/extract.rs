@@ -15,7 +15,9 @@ use serde::Serialize;
 use super::Exit;
 use super::terminal::harmless;
 use crate::config::Config;
-use crate::document::{BoundingBox, Document, HiddenReason, Page, ReadOptions, worker};
+use crate::document::{
+    Block, BlockKind, BoundingBox, Document, HiddenReason, Line, Page, ReadOptions, TableCell, TableRow, worker,
+};
 use crate::error::{Error, OrFail, Result};
 
 /// Writes the text of PDFs, with the box of every word, as JSON
@@ -200,7 +202,51 @@ struct PageOutput<'a> {
     text: String,
     words: Vec<WordOutput<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    headings: Vec<HeadingOutput>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tables: Vec<TableOutput<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     hidden: Vec<HiddenOutput>,
+    #[serde(skip_serializing_if = "is_zero")]
+    unmapped_glyphs: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+#[derive(Serialize)]
+struct HeadingOutput {
+    text: String,
+    level: u8,
+    bbox: [f64; 4],
+}
+
+#[derive(Serialize)]
+struct TableOutput<'a> {
+    bbox: [f64; 4],
+    rows: Vec<RowOutput<'a>>,
+}
+
+#[derive(Serialize)]
+struct RowOutput<'a> {
+    header: bool,
+    cells: Vec<CellOutput<'a>>,
+}
+
+#[derive(Serialize)]
+struct CellOutput<'a> {
+    column: u16,
+    text: &'a str,
+    bbox: [f64; 4],
+}
+
+impl<'a> TableOutput<'a> {
+    fn of(block: &'a Block) -> Self {
+        let cell = |cell: &'a TableCell| CellOutput { column: cell.column, text: &cell.text, bbox: corners(&cell.bbox) };
+        let row = |row: &'a TableRow| RowOutput { header: row.header, cells: row.cells.iter().map(cell).collect() };
+        Self { bbox: corners(&block.bbox), rows: block.rows.iter().map(row).collect() }
+    }
 }
 
 #[derive(Serialize)]
@@ -221,8 +267,7 @@ struct HiddenOutput {
 
 impl<'a> PageOutput<'a> {
     fn of(page: &'a Page) -> Self {
-        let seen = page.blocks.iter().filter(|block| block.hidden.is_none());
-        let words = seen.flat_map(|block| &block.lines).flat_map(|line| &line.words);
+        let words = page.read_blocks().flat_map(|block| &block.lines).flat_map(|line| &line.words);
         Self {
             number: page.number,
             label: page.label.as_deref(),
@@ -235,6 +280,18 @@ impl<'a> PageOutput<'a> {
                     WordOutput { text: &word.text, x0, y0, x1, y1 }
                 })
                 .collect(),
+            headings: page
+                .blocks
+                .iter()
+                .filter(|block| block.kind == BlockKind::Heading)
+                .map(|block| HeadingOutput {
+                    text: block.lines.iter().map(Line::text).collect::<Vec<_>>().join(" "),
+                    level: block.level.unwrap_or(1),
+                    bbox: corners(&block.bbox),
+                })
+                .collect(),
+            tables: page.blocks.iter().filter(|block| block.kind == BlockKind::Table).map(TableOutput::of).collect(),
+            unmapped_glyphs: page.unmapped_glyphs,
             hidden: page
                 .blocks
                 .iter()

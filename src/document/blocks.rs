@@ -1,6 +1,7 @@
 //! Ordered fragments -> lines -> blocks.
 
 use super::graphics::Frame;
+use super::structure::{Role, Tag};
 use super::tables;
 use super::words::{Fragment, is_wide};
 use super::{Block, BlockKind, BoundingBox, HiddenReason, Line};
@@ -32,6 +33,12 @@ impl<'f> FrameLine<'f> {
             bold: fragment.bold,
             artifact: fragment.artifact,
         }
+    }
+
+    /// What the structure tree says the line is, where all of it is the same.
+    pub(super) fn tag(&self) -> Option<Tag> {
+        let first = self.fragments.first()?.tag?;
+        self.fragments.iter().all(|fragment| fragment.tag == Some(first)).then_some(first)
     }
 
     fn push(&mut self, fragment: &'f Fragment) {
@@ -156,6 +163,16 @@ fn continues(lines: &[FrameLine<'_>], next: &FrameLine<'_>, pitch: f32) -> bool 
         && next.artifact == last.artifact
         && !starts_item(next, first, last)
         && !is_indented(lines, next, last)
+        && !is_tagged_apart(last, next)
+}
+
+/// Whether the structure tree says that two lines are different things: a heading and a paragraph, or two items of a list. Two
+/// paragraphs are not told apart: many programs tag every line as one.
+fn is_tagged_apart(last: &FrameLine<'_>, next: &FrameLine<'_>) -> bool {
+    last.tag().zip(next.tag()).is_some_and(|(last, next)| match (last.role, next.role) {
+        (Role::Paragraph, Role::Paragraph) | (Role::Cell(_), Role::Cell(_)) => false,
+        (a, b) => last.element != next.element || a != b,
+    })
 }
 
 /// Whether a line begins a list item or a numbered paragraph of its own.
@@ -187,9 +204,23 @@ fn block(lines: &[FrameLine<'_>], frame: Frame, hidden: Option<HiddenReason>) ->
     } else {
         BlockKind::Paragraph
     };
+    let (kind, level) = tagged_kind(lines).unwrap_or((kind, None));
     let lines: Vec<Line> = lines.iter().map(|line| line.to_page(frame)).collect();
     let bbox = lines.iter().fold(BoundingBox::NOTHING, |all, line| all.union(&line.bbox)).or_zero();
-    Block { kind, level: None, hidden, bbox, lines, rows: Vec::new() }
+    Block { kind, level, hidden, bbox, lines, rows: Vec::new() }
+}
+
+/// The kind and level that the structure tree gives to a block.
+fn tagged_kind(lines: &[FrameLine<'_>]) -> Option<(BlockKind, Option<u8>)> {
+    let role = lines.first()?.tag()?.role;
+    lines.iter().all(|line| line.tag().is_some_and(|tag| tag.role == role)).then_some(())?;
+    match role {
+        Role::Heading(level) => Some((BlockKind::Heading, Some(level))),
+        Role::ListItem => Some((BlockKind::ListItem, None)),
+        Role::Caption => Some((BlockKind::Caption, None)),
+        Role::Footnote => Some((BlockKind::Footnote, None)),
+        Role::Paragraph | Role::ContentsEntry | Role::Cell(_) => None,
+    }
 }
 
 /// What begins a list item.

@@ -8,6 +8,7 @@ use super::{Block, BlockKind, OutlineEntry, Page};
 /// Marks headings with levels, and footnotes.
 pub(super) fn mark(pages: &mut [Page], outline: &[OutlineEntry]) {
     let Some(body) = body_size(pages) else { return };
+    drop_unsound_tags(pages);
     let by_page = outline_by_page(outline);
     let mut sizes: Vec<i32> = Vec::new();
     for page in pages.iter_mut() {
@@ -36,6 +37,23 @@ pub(super) fn mark(pages: &mut [Page], outline: &[OutlineEntry]) {
             let by_size = sizes.iter().position(|&size| size == size_key(block)).unwrap_or(0) + 1;
             let level = numbering_depth(&block.text()).map_or(by_size, |depth| depth.max(1));
             block.level = Some(level.clamp(1, 6) as u8);
+        }
+    }
+}
+
+/// Headings of the structure tree that are too long to be any become text; where a tenth of the text is tagged as headings, none
+/// is believed.
+fn drop_unsound_tags(pages: &mut [Page]) {
+    const LONGEST: usize = 250;
+    let characters = |block: &Block| block.text().chars().count();
+    let visible = || pages.iter().flat_map(|page| &page.blocks).filter(|block| block.hidden.is_none());
+    let headings: usize = visible().filter(|block| block.kind == BlockKind::Heading).map(characters).sum();
+    let all: usize = visible().map(characters).sum();
+    let none_is_sound = all > 2_000 && 10 * headings > all;
+    for block in pages.iter_mut().flat_map(|page| page.blocks.iter_mut()).filter(|block| block.kind == BlockKind::Heading) {
+        if none_is_sound || characters(block) > LONGEST {
+            block.kind = BlockKind::Paragraph;
+            block.level = None;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::font::Text;
 use super::graphics::{Frame, Paint};
+use super::structure::Tag;
 use super::{BoundingBox, HiddenReason};
 
 /// Everything a page paints that matters for its text.
@@ -36,6 +37,8 @@ pub(super) struct Glyph {
     pub(super) vertical: bool,
     /// Marked as an artifact (running header, footer, page number) by a tagged file.
     pub(super) artifact: bool,
+    /// What the structure tree says it belongs to.
+    pub(super) tag: Option<Tag>,
     pub(super) paint: Paint,
     pub(super) hidden: Option<HiddenReason>,
     /// Place in the painting order, shared with fills and images.

@@ -16,10 +16,12 @@ mod limits;
 mod open;
 mod order;
 mod page;
+mod rows;
 mod running;
 #[cfg(test)]
 mod sample;
 mod stated;
+mod structure;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -37,7 +39,7 @@ pub use limits::{Limits, ReadOptions};
 use crate::digest::Digest;
 
 /// Raised whenever the extracted output can change.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Reads a file in this process. Hostile files belong into [`worker::read_isolated`], which gives the same document.
 ///
@@ -90,6 +92,7 @@ fn read_pages(
     }
     let labels = catch_unwind(AssertUnwindSafe(|| facts::page_labels(pdf))).unwrap_or_else(|_| vec![None; pdf.pages().len()]);
     let groups = facts::hidden_groups(pdf);
+    let structure = catch_unwind(AssertUnwindSafe(|| structure::Structure::read(pdf))).unwrap_or_default();
     let mut fonts = font::FontStore::new();
     for ((number, source), label) in (1_u32..).zip(pdf.pages().iter()).zip(labels) {
         if number as usize > options.limits.pages {
@@ -98,8 +101,8 @@ fn read_pages(
             break;
         }
         // A panic in a parser costs this page, not the file.
-        let read =
-            catch_unwind(AssertUnwindSafe(|| page::read(source, number, label.clone(), &mut fonts, &groups, &options.limits)));
+        let context = interpret::Context { hidden_groups: &groups, tags: structure.page(source.raw()), limits: &options.limits };
+        let read = catch_unwind(AssertUnwindSafe(|| page::read(source, number, label.clone(), &mut fonts, context)));
         let (page, page_warnings) = read.unwrap_or_else(|_| {
             fonts = font::FontStore::new();
             page::unreadable(source, number, label)
@@ -187,6 +190,9 @@ pub enum PageState {
     Text,
     /// Nothing is printed on the page.
     Blank,
+    /// A reader of the page sees nothing, and yet the file carries text for it, in the invisible render mode and over no picture
+    /// that it could be the text of. People are shown it as the page's text; to the models it is hidden text.
+    Invisible,
     /// Only pictures: a scan without text. Unread until OCR reads it.
     Scan,
     /// OCR read it.
@@ -198,7 +204,7 @@ pub enum PageState {
 impl PageState {
     /// Whether what the page says is known.
     pub const fn is_read(self) -> bool {
-        matches!(self, Self::Text | Self::Blank | Self::Ocr)
+        matches!(self, Self::Text | Self::Blank | Self::Invisible | Self::Ocr)
     }
 }
 

@@ -6,8 +6,7 @@ use super::blocks::blocks;
 use super::font::FontStore;
 use super::graphics::Frame;
 use super::ink::{Glyph, Ink};
-use super::interpret::{HiddenGroups, interpret};
-use super::limits::Limits;
+use super::interpret::{Context, interpret};
 use super::order::{reading_order, rearranged};
 use super::words::{Fragment, fragments};
 use super::{Block, BoundingBox, DocumentWarning, HiddenReason, Page, PageState, hidden};
@@ -18,11 +17,11 @@ pub(super) fn read(
     number: u32,
     label: Option<String>,
     fonts: &mut FontStore,
-    hidden_groups: &HiddenGroups,
-    limits: &Limits,
+    context: Context<'_>,
 ) -> (Page, Vec<DocumentWarning>) {
     let (width, height) = source.render_dimensions();
-    let mut ink = interpret(source, fonts, hidden_groups, limits);
+    let mut ink = interpret(source, fonts, context);
+    drop_unsound_tags(&mut ink);
     let has_layer = hidden::mark(&mut ink, width, height);
     let blocks = lay_out(&ink, &BoundingBox { x0: 0.0, y0: 0.0, x1: width, y1: height });
     let mut warnings = Vec::new();
@@ -46,6 +45,15 @@ pub(super) fn read(
     }
     let state = state(&ink, &blocks, width * height);
     (Page { number, label, width, height, state, blocks, unmapped_glyphs: ink.unmapped }, warnings)
+}
+
+/// Tags that leave a good part of the page's text out tell half a story: geometry then tells all of it.
+fn drop_unsound_tags(ink: &mut Ink) {
+    let text = || ink.glyphs.iter().filter(|glyph| !glyph.artifact && !glyph.text.is_blank());
+    let tagged = text().filter(|glyph| glyph.tag.is_some()).count();
+    if tagged > 0 && 10 * tagged < 7 * text().count() {
+        ink.glyphs.iter_mut().for_each(|glyph| glyph.tag = None);
+    }
 }
 
 /// A page that broke the parser.
@@ -115,6 +123,8 @@ fn state(ink: &Ink, blocks: &[Block], area: f32) -> PageState {
         if few && pictured >= 0.6 * area { PageState::Scan } else { PageState::Text }
     } else if pictured >= 0.05 * area {
         PageState::Scan
+    } else if blocks.iter().any(|block| block.hidden == Some(HiddenReason::RenderMode)) {
+        PageState::Invisible
     } else {
         PageState::Blank
     }

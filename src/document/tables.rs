@@ -1,5 +1,8 @@
 //! Tables: runs of lines whose cells stand under each other.
 
+mod header;
+mod tagged;
+
 use std::ops::Range;
 
 use super::blocks::{FrameLine, list_marker};
@@ -8,15 +11,24 @@ use super::ink::Rule;
 use super::words::FrameWord;
 use super::{Block, BlockKind, BoundingBox, Line, TableCell, TableRow};
 
-/// The runs of lines that form tables: three lines of two or more cells, or two between drawn rules.
+/// The runs of lines that form tables: those that the structure tree says are one, three lines of two or more cells, or two
+/// between drawn rules.
 pub(super) fn runs(lines: &[FrameLine<'_>], frame: Frame, rules: &[Rule]) -> Vec<Range<usize>> {
     let rows: Vec<Vec<Cell>> = lines.iter().map(cells).collect();
+    let tagged = tagged::runs(lines);
     let mut runs = Vec::new();
     let mut at = 0;
     while at < lines.len() {
-        let (end, full) = run_from(lines, &rows, at);
+        if let Some(run) = tagged.iter().find(|run| run.contains(&at)) {
+            runs.push(at..run.end);
+            at = run.end;
+            continue;
+        }
+        let limit = tagged.iter().map(|run| run.start).find(|&start| start > at).unwrap_or(lines.len());
+        let (end, full) = run_from(&lines[..limit], &rows[..limit], at);
         if full >= 3 || (full == 2 && is_ruled(&lines[at..end], frame, rules)) {
-            runs.push(at..end);
+            let before = runs.last().map_or(0, |run: &Range<usize>| run.end);
+            runs.push(header::start(&lines[..end], &rows[..end], before, at)..end);
             at = end;
         } else {
             at += 1;
@@ -29,6 +41,8 @@ pub(super) fn runs(lines: &[FrameLine<'_>], frame: Frame, rules: &[Rule]) -> Vec
 #[derive(Clone, Debug)]
 struct Cell {
     text: String,
+    /// The width of its first word.
+    first_word: f32,
     u0: f32,
     u1: f32,
     v0: f32,
@@ -37,7 +51,7 @@ struct Cell {
 
 impl Cell {
     fn of(word: &FrameWord) -> Self {
-        Self { text: word.text.clone(), u0: word.u0, u1: word.u1, v0: word.v0, v1: word.v1 }
+        Self { text: word.text.clone(), first_word: word.u1 - word.u0, u0: word.u0, u1: word.u1, v0: word.v0, v1: word.v1 }
     }
 
     fn push(&mut self, text: &str, space: bool, other: (f32, f32, f32, f32)) {
@@ -117,12 +131,19 @@ fn run_from(lines: &[FrameLine<'_>], rows: &[Vec<Cell>], start: usize) -> (usize
             }
             full += 1;
             last_full = end;
-        } else if end - last_full > 2 || line.u1 - line.u0 > 0.7 * (lines[last_full].u1 - lines[last_full].u0) {
+        } else if end - last_full > 2 || line.u1 - line.u0 > 0.7 * width_around(lines, rows, last_full, end) {
             break;
         }
         end += 1;
     }
     (last_full + 1, full)
+}
+
+/// The width of the full lines before and after a line of one cell: a head of dates alone is narrow, the rows under it are not.
+fn width_around(lines: &[FrameLine<'_>], rows: &[Vec<Cell>], last_full: usize, at: usize) -> f32 {
+    let next_full = (at + 1..lines.len().min(at + 3)).find(|&next| rows[next].len() >= 2);
+    let width = |index: usize| lines[index].u1 - lines[index].u0;
+    next_full.map_or(width(last_full), |next| width(next).max(width(last_full)))
 }
 
 /// Whether a cell stands in a column of the rows above: under one of their cells.
@@ -147,10 +168,22 @@ fn is_ruled(lines: &[FrameLine<'_>], frame: Frame, rules: &[Rule]) -> bool {
 
 /// The table of a run of lines.
 pub(super) fn block(lines: &[FrameLine<'_>], frame: Frame) -> Block {
+    let rows = tagged::rows(lines, frame).unwrap_or_else(|| rows(lines, frame));
+    let lines: Vec<Line> = lines.iter().map(|line| line.to_page(frame)).collect();
+    let bbox = lines.iter().fold(BoundingBox::NOTHING, |all, line| all.union(&line.bbox)).or_zero();
+    Block { kind: BlockKind::Table, level: None, hidden: None, bbox, lines, rows }
+}
+
+/// Rows and cells by geometry.
+fn rows(lines: &[FrameLine<'_>], frame: Frame) -> Vec<TableRow> {
     let parts: Vec<Vec<Cell>> = lines.iter().map(cells).collect();
     let columns = columns(&parts);
+    let widest_label =
+        parts.iter().filter_map(|cells| cells.first()).filter(|cell| column_of(&columns, cell) == 0).map(|cell| cell.u1);
+    let label_edge = widest_label.fold(f32::NEG_INFINITY, f32::max);
     let mut rows: Vec<TableRow> = Vec::new();
-    for cells in &parts {
+    let mut drafts: Vec<header::Line> = Vec::new();
+    for (at, (cells, line)) in parts.iter().zip(lines).enumerate() {
         let mut row = TableRow::default();
         for cell in cells {
             let column = column_of(&columns, cell);
@@ -160,15 +193,19 @@ pub(super) fn block(lines: &[FrameLine<'_>], frame: Frame) -> Block {
                 _ => row.cells.push(TableCell { text: cell.text.clone(), bbox, column }),
             }
         }
-        match rows.last_mut() {
-            Some(last) if continues_label(last, &row) => merge(last, row),
-            _ => rows.push(row),
+        let before = at.checked_sub(1).map(|before| (&lines[before], &parts[before]));
+        match (rows.last_mut(), before) {
+            (Some(last), Some((above, label))) if continues_label(last, &row, (above, label), (line, cells), label_edge) => {
+                merge(last, row);
+            }
+            _ => {
+                drafts.push(header::Line { base: line.base, size: line.size, spans: header::spans(cells, &columns) });
+                rows.push(row);
+            }
         }
     }
     mark_header(&mut rows);
-    let lines: Vec<Line> = lines.iter().map(|line| line.to_page(frame)).collect();
-    let bbox = lines.iter().fold(BoundingBox::NOTHING, |all, line| all.union(&line.bbox)).or_zero();
-    Block { kind: BlockKind::Table, level: None, hidden: None, bbox, lines, rows }
+    header::stack(rows, &drafts)
 }
 
 fn extend(cell: &mut TableCell, text: &str, bbox: &BoundingBox) {
@@ -177,18 +214,37 @@ fn extend(cell: &mut TableCell, text: &str, bbox: &BoundingBox) {
     cell.bbox = cell.bbox.union(bbox);
 }
 
-/// A label over two lines: the row so far is a label without figures, and the next goes on in lower case.
-fn continues_label(last: &TableRow, next: &TableRow) -> bool {
-    let (Some(label), Some(rest)) = (last.cells.first(), next.cells.first()) else { return false };
-    last.cells.len() == 1 && rest.column == label.column && rest.text.starts_with(char::is_lowercase)
+/// A label over two lines: the row so far is a label without figures, and the next goes on in lower case, or its first word would
+/// not have fitted into the column; or the next is the label's figures, set a hair lower than the label.
+fn continues_label(
+    last: &TableRow,
+    next: &TableRow,
+    (above, label): (&FrameLine<'_>, &[Cell]),
+    (line, rest): (&FrameLine<'_>, &[Cell]),
+    label_edge: f32,
+) -> bool {
+    let (Some(first), Some(second)) = (last.cells.first(), next.cells.first()) else { return false };
+    let step = line.base - above.base;
+    if last.cells.len() != 1 || first.column != 0 || step > 1.6 * line.size.max(above.size) {
+        return false;
+    }
+    if second.column != 0 {
+        return step < 0.7 * line.size;
+    }
+    let goes_on = second.text.starts_with(|c: char| c.is_lowercase() || c == '(');
+    let (Some(label), Some(rest)) = (label.last(), rest.first()) else { return false };
+    let is_full = label.u1 + 0.25 * line.size + rest.first_word > label_edge;
+    let is_listed = list_marker(&second.text).is_some();
+    goes_on && !is_listed || is_full && above.bold == line.bold && rest.u0 >= label.u0 - 1.0 && !is_listed
 }
 
 fn merge(last: &mut TableRow, next: TableRow) {
-    let mut cells = next.cells.into_iter();
-    if let (Some(label), Some(rest)) = (last.cells.first_mut(), cells.next()) {
-        extend(label, &rest.text, &rest.bbox);
+    for cell in next.cells {
+        match last.cells.iter_mut().find(|known| known.column == cell.column) {
+            Some(known) => extend(known, &cell.text, &cell.bbox),
+            None => last.cells.push(cell),
+        }
     }
-    last.cells.extend(cells);
 }
 
 /// The columns as intervals. The fullest line, of those with figures where there are some, says how many there are; the other full lines widen them where a cell stands in
@@ -216,14 +272,24 @@ fn column_of(columns: &[(f32, f32)], cell: &Cell) -> u16 {
     best.map_or(0, |(index, _)| index as u16)
 }
 
-/// The first rows name columns where they hold no figures but years, and rows with figures follow.
+/// The first rows name columns where they hold no figures but years, and rows with figures follow. Rows that leave the column of
+/// labels free do so however many they are.
 fn mark_header(rows: &mut [TableRow]) {
-    let first_with_figures = rows.iter().position(|row| row.cells.iter().skip(1).any(|cell| is_figure(&cell.text)));
-    if let Some(first) = first_with_figures {
-        for row in &mut rows[..first.min(4)] {
-            row.header = row.cells.len() >= 2 || row.cells.iter().any(|cell| cell.column > 0);
-        }
+    let has_figures = |row: &TableRow| row.cells.iter().skip(1).any(|cell| is_figure(&cell.text) || has_amount(&cell.text));
+    let Some(first) = rows.iter().position(has_figures) else { return };
+    let without_labels = rows[..first].iter().take_while(|row| row.cells.iter().all(|cell| cell.column > 0)).count();
+    for row in &mut rows[..first.min(without_labels.max(4))] {
+        row.header = row.cells.len() >= 2 || row.cells.iter().any(|cell| cell.column > 0);
     }
+}
+
+/// Whether an amount with a thousands separator stands among other text: `EUR 12,300`.
+fn has_amount(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let separates = |at: usize| {
+        bytes[at - 1].is_ascii_digit() && bytes.get(at + 1..at + 4).is_some_and(|group| group.iter().all(u8::is_ascii_digit))
+    };
+    (1..bytes.len()).any(|at| bytes[at] == b',' && separates(at))
 }
 
 fn is_figure(text: &str) -> bool {

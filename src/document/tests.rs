@@ -88,6 +88,50 @@ fn hidden_text_is_found_with_its_reason() {
 }
 
 #[test]
+fn a_page_of_nothing_but_invisible_text_is_told_from_a_scan() {
+    let invisible = "BT /F1 10 Tf 3 Tr 50 600 Td (nobody sees this) Tj ET";
+    let document = document(&[invisible]);
+    assert_eq!(document.pages[0].state, PageState::Invisible);
+    assert_eq!(document.pages[0].text(), "nobody sees this");
+    assert_eq!(hidden(&document), [(HiddenReason::RenderMode, "nobody sees this".to_owned())]);
+    // Over a picture of the page it is the text of the scan.
+    let picture = "q 600 0 0 800 0 0 cm BI /W 1 /H 1 /BPC 8 /CS /G ID 0 EI Q ";
+    let scan = read(&pdf(&[&format!("{picture}{invisible}")]), &ReadOptions::default()).unwrap();
+    assert_eq!((scan.pages[0].state, hidden(&scan)), (PageState::Text, Vec::new()));
+}
+
+#[test]
+fn glyphs_that_no_name_explains_count_as_unmapped() {
+    let font = "<< /Type /Font /Subtype /Type3 /FontBBox [0 0 750 750] /FontMatrix [.001 0 0 .001 0 0] /FirstChar 97 /LastChar 98 \
+                /Widths [750 750] /Encoding << /Differences [97 /rect /wedge] >> /CharProcs << /rect 6 0 R /wedge 6 0 R >> >>";
+    let bytes = String::from_utf8(pdf(&["BT /F3 10 Tf 50 700 Td (ab) Tj ET"])).unwrap();
+    let bytes = bytes.replace("/Font << /F1", &format!("/Font << /F3 {font} /F1"));
+    let page = read(bytes.as_bytes(), &ReadOptions::default()).unwrap().pages.remove(0);
+    assert_eq!((page.text().as_str(), page.unmapped_glyphs), ("ab", 2));
+}
+
+#[test]
+fn a_glyph_without_a_text_leaves_its_mark_within_a_word() {
+    let font = "<< /Type /Font /Subtype /TrueType /BaseFont /F /FirstChar 1 /LastChar 2 /Widths [500 500] \
+                /Encoding << /Differences [1 /g901 /g902] >> >>";
+    let bytes = String::from_utf8(pdf(&[
+        "BT /F1 10 Tf 50 700 Td (Commi) Tj /F4 10 Tf (\\001) Tj /F1 10 Tf (ee ) Tj /F4 10 Tf (\\002) Tj /F1 10 Tf ( met) Tj ET",
+    ]))
+    .unwrap();
+    let bytes = bytes.replace("/Font << /F1", &format!("/Font << /F4 {font} /F1"));
+    let page = read(bytes.as_bytes(), &ReadOptions::default()).unwrap().pages.remove(0);
+    assert_eq!((page.text().as_str(), page.unmapped_glyphs), ("Commi\u{fffd}ee met", 2));
+}
+
+#[test]
+fn a_string_that_repaints_a_character_starts_a_word() {
+    let document = document(&["BT /F1 10 Tf 50 700 Td (Bank) Tj ET BT /F1 10 Tf 67.2 700 Td (kers) Tj ET"]);
+    let words: Vec<&Word> = document.pages[0].blocks[0].lines[0].words.iter().collect();
+    assert_eq!(words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>(), ["Bank", "kers"]);
+    assert!(words[1].repaints_end_of(words[0]) && !words[0].repaints_end_of(words[1]));
+}
+
+#[test]
 fn white_text_on_a_dark_banner_is_seen() {
     let document = document(&["0 0 0.5 rg 0 690 600 40 re f 1 g BT /F1 14 Tf 50 700 Td (Annual Report) Tj ET"]);
     assert_eq!(hidden(&document), []);

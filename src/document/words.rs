@@ -12,6 +12,8 @@ use super::Word;
 use super::font::{Text, is_space};
 use super::graphics::Frame;
 use super::ink::Glyph;
+use super::rows::{Item, rows};
+use super::structure::{Role, Tag};
 
 /// A piece of a line, in the coordinates of its frame.
 #[derive(Clone, Debug)]
@@ -26,11 +28,27 @@ pub(super) struct Fragment {
     pub(super) size: f32,
     pub(super) bold: bool,
     pub(super) artifact: bool,
+    /// What the structure tree says its first glyph belongs to.
+    pub(super) tag: Option<Tag>,
     /// Where in the painting order it begins.
     pub(super) order: u32,
     /// The row of the page it stands on: fragments of one row share a baseline.
     pub(super) row: usize,
     pub(super) characters: usize,
+}
+
+impl Fragment {
+    /// Its words with the spaces between them.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for word in &self.words {
+            if word.space_before && !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(&word.text);
+        }
+        text
+    }
 }
 
 /// A word in the coordinates of its frame.
@@ -83,11 +101,8 @@ pub(super) fn is_wide(c: char) -> bool {
 
 /// The fragments of the glyphs of one frame, each with its row; rows count downwards.
 pub(super) fn fragments(glyphs: &[&Glyph]) -> Vec<Fragment> {
-    let chunks = chunks(glyphs);
-    let rows = rows(chunks);
     let mut fragments = Vec::new();
-    for (row, chunks) in rows.into_iter().enumerate() {
-        let mut line: Vec<Item> = chunks.into_iter().flat_map(|chunk| chunk.items).collect();
+    for (row, mut line) in rows(glyphs).into_iter().enumerate() {
         // A fresh sort by place: pieces of one row may be painted in any order, and may interleave.
         line.sort_by(|a, b| glyphs[a.glyph].u0.total_cmp(&glyphs[b.glyph].u0));
         join_spaced_han(glyphs, &mut line);
@@ -95,7 +110,7 @@ pub(super) fn fragments(glyphs: &[&Glyph]) -> Vec<Fragment> {
         for at in 1..=line.len() {
             let breaks = at == line.len() || {
                 let (before, after) = (&glyphs[line[at - 1].glyph], &glyphs[line[at].glyph]);
-                !line[at].joined && after.u0 - before.u1 > widest_gap(before, after)
+                (!line[at].joined && after.u0 - before.u1 > widest_gap(before, after)) || in_other_cells(before, after)
             };
             if breaks {
                 fragments.extend(fragment(glyphs, &line[from..at], row));
@@ -111,22 +126,22 @@ fn widest_gap(before: &Glyph, after: &Glyph) -> f32 {
     1.15 * before.size.max(after.size)
 }
 
-/// A visible glyph and whether blank ones stand before it.
-#[derive(Clone, Copy, Debug)]
-struct Item {
-    glyph: usize,
-    space_before: bool,
-    /// Part of one word with the item before it on the row, whatever the gap.
-    joined: bool,
+/// Whether a tagged file puts two neighbours into different cells of a table.
+fn in_other_cells(before: &Glyph, after: &Glyph) -> bool {
+    let place = |glyph: &Glyph| match glyph.tag?.role {
+        Role::Cell(place) => Some(place),
+        _ => None,
+    };
+    place(before).zip(place(after)).is_some_and(|(a, b)| a != b)
 }
 
 /// Finds Han text that is set wide (`合 併 資 產 負 債 表`): single characters at equal distances are one word, not many.
 fn join_spaced_han(glyphs: &[&Glyph], line: &mut [Item]) {
     const APART: f32 = 0.25;
     const WIDEST: f32 = 2.3;
-    let is_han = |item: &Item| {
-        glyphs[item.glyph].text.first().is_some_and(|c| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'))
-    };
+    let han =
+        |item: &Item| glyphs[item.glyph].text.first().filter(|c| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'));
+    let is_han = |item: &Item| han(item).is_some();
     // The gap before each item, in ems.
     let gap = |at: usize| -> f32 {
         if at == 0 || at >= line.len() {
@@ -139,7 +154,7 @@ fn join_spaced_han(glyphs: &[&Glyph], line: &mut [Item]) {
     let mut at = 1;
     while at < line.len() {
         let first = gap(at);
-        if !(APART..WIDEST).contains(&first) || !is_han(&line[at - 1]) || !is_han(&line[at]) || gap(at - 1) < APART {
+        if !(APART..WIDEST_SPREAD).contains(&first) || !is_han(&line[at - 1]) || !is_han(&line[at]) || gap(at - 1) < APART {
             at += 1;
             continue;
         }
@@ -151,10 +166,16 @@ fn join_spaced_han(glyphs: &[&Glyph], line: &mut [Item]) {
         if gap(end) < APART {
             end -= 1;
         }
-        // Two characters are one word where other Han text keeps clear of them.
-        let clear_before = at < 2 || !is_han(&line[at - 2]) || gap(at - 1) >= 1.4 * first;
-        let clear_after = end >= line.len() || !is_han(&line[end]) || gap(end) >= 1.4 * first;
-        let clear = end - at >= 2 || (clear_before && clear_after);
+        let clear = if first < WIDEST {
+            // Two characters are one word where other Han text keeps clear of them.
+            let clear_before = at < 2 || !is_han(&line[at - 2]) || gap(at - 1) >= 1.4 * first;
+            let clear_after = end >= line.len() || !is_han(&line[end]) || gap(end) >= 1.4 * first;
+            end - at >= 2 || (clear_before && clear_after)
+        } else {
+            let word: String = line[at - 1..end].iter().filter_map(han).collect();
+            let equal = (at..end).all(|next| (gap(next) - first).abs() <= 0.08 * first);
+            is_spread_word(&word, equal)
+        };
         if end > at && clear {
             joins.extend(at..end);
         }
@@ -165,168 +186,23 @@ fn join_spaced_han(glyphs: &[&Glyph], line: &mut [Item]) {
     }
 }
 
-/// A run of glyphs painted one after the other along a baseline.
-#[derive(Debug)]
-struct Chunk {
-    items: Vec<Item>,
-    u0: f32,
-    u1: f32,
-    v0: f32,
-    v1: f32,
-    base: f32,
-    size: f32,
-}
+/// The widest gap, in ems, within a word that is spread over the width of its column.
+const WIDEST_SPREAD: f32 = 8.0;
 
-fn chunks(glyphs: &[&Glyph]) -> Vec<Chunk> {
-    let mut chunks: Vec<Chunk> = Vec::new();
-    let repeats = overprints(glyphs);
-    let mut space = false;
-    let mut last: Option<&Glyph> = None;
-    for (index, &glyph) in glyphs.iter().enumerate() {
-        if glyph.text.is_blank() {
-            space = true;
-            continue;
-        }
-        if matches!(glyph.text, Text::Unmapped) || repeats[index] {
-            continue;
-        }
-        let joins = last.is_some_and(|last| {
-            let size = last.size.max(glyph.size);
-            let gap = glyph.u0 - last.u1;
-            (glyph.base - last.base).abs() <= 0.12 * size
-                && gap > -0.6 * size
-                && gap < 1.15 * size
-                && glyph.vertical == last.vertical
-        });
-        let item = Item { glyph: index, space_before: space, joined: false };
-        match chunks.last_mut() {
-            Some(chunk) if joins => {
-                chunk.items.push(item);
-                chunk.u0 = chunk.u0.min(glyph.u0);
-                chunk.u1 = chunk.u1.max(glyph.u1);
-                chunk.v0 = chunk.v0.min(glyph.base - glyph.ascent);
-                chunk.v1 = chunk.v1.max(glyph.base + glyph.descent);
-                chunk.size = chunk.size.max(glyph.size);
-            }
-            _ => chunks.push(Chunk {
-                items: vec![item],
-                u0: glyph.u0,
-                u1: glyph.u1,
-                v0: glyph.base - glyph.ascent,
-                v1: glyph.base + glyph.descent,
-                base: glyph.base,
-                size: glyph.size,
-            }),
-        }
-        space = false;
-        last = Some(glyph);
+/// Whether single characters far apart are the head of a column, spread over its width (`關 係 人 名 稱`), and not the heads of as
+/// many columns: three or more at equal distances that are no row of numerals, or a two-character word that the prescribed formats
+/// of financial statements have as a head.
+fn is_spread_word(word: &str, equal: bool) -> bool {
+    const HEADS: [&str; 20] = [
+        "資產", "負債", "權益", "金額", "項目", "科目", "代碼", "代號", "附註", "名稱", "摘要", "備註", "種類", "性質", "比率",
+        "單位", "說明", "合計", "總計", "小計",
+    ];
+    let numerals = word.chars().all(|c| "〇一二三四五六七八九十甲乙丙丁戊己庚辛壬癸上中下".contains(c));
+    match word.chars().count() {
+        0 | 1 => false,
+        2 => HEADS.contains(&word),
+        _ => equal && !numerals,
     }
-    chunks
-}
-
-/// Which glyphs are painted again on the same spot: bold by overprinting, shadows. Only whole shown strings count, and single
-/// characters only where they follow their first painting at once or come in rows, so that nothing is dropped which a writer put
-/// there once.
-fn overprints(glyphs: &[&Glyph]) -> Vec<bool> {
-    let mut seen: HashMap<(char, i32, i32), (f32, f32)> = HashMap::new();
-    // Per string: its glyphs in all, the visible ones, whether all repeat, whether the string before is what they repeat.
-    let mut strings: Vec<(usize, usize, bool, bool)> = Vec::new();
-    let mut before: HashMap<(char, i32, i32), (f32, f32)> = HashMap::new();
-    for string in glyphs.chunk_by(|a, b| a.order == b.order) {
-        let visible = || string.iter().filter_map(|glyph| Some((glyph.text.first().filter(|c| !is_space(*c))?, *glyph)));
-        let count = visible().count();
-        let is_repeat = count > 0 && visible().all(|(c, glyph)| is_seen(&seen, c, glyph));
-        let follows = is_repeat && visible().all(|(c, glyph)| is_seen(&before, c, glyph));
-        if count > 0 {
-            before.clear();
-            for (c, glyph) in visible() {
-                let (key, place) = ((c, glyph.u0.floor() as i32, glyph.base.floor() as i32), (glyph.u0, glyph.base));
-                before.insert(key, place);
-                seen.entry(key).or_insert(place);
-            }
-        }
-        strings.push((string.len(), count, is_repeat, follows));
-    }
-    let mut repeats = Vec::with_capacity(glyphs.len());
-    for (index, &(length, visible, is_repeat, follows)) in strings.iter().enumerate() {
-        let neighbour = |at: Option<usize>| at.and_then(|at| strings.get(at)).is_some_and(|string| string.2);
-        let counts = is_repeat && (visible > 1 || follows || neighbour(index.checked_sub(1)) || neighbour(Some(index + 1)));
-        repeats.resize(repeats.len() + length, counts);
-    }
-    repeats
-}
-
-/// Whether the same character stands on nearly the same spot; places are kept in cells of a point.
-fn is_seen(seen: &HashMap<(char, i32, i32), (f32, f32)>, c: char, glyph: &Glyph) -> bool {
-    let tolerance = (0.12 * glyph.size).clamp(0.2, 1.0);
-    [-0.5_f32, 0.5].into_iter().any(|du| {
-        [-0.5_f32, 0.5].into_iter().any(|dv| {
-            let key = (c, (glyph.u0 + du).floor() as i32, (glyph.base + dv).floor() as i32);
-            seen.get(&key).is_some_and(|(u, base)| (u - glyph.u0).abs() <= tolerance && (base - glyph.base).abs() <= tolerance)
-        })
-    })
-}
-
-/// Puts chunks on rows, top to bottom. Raised and lowered small pieces (footnote marks, indices) go to the row they touch.
-fn rows(mut chunks: Vec<Chunk>) -> Vec<Vec<Chunk>> {
-    chunks.sort_by(|a, b| a.base.total_cmp(&b.base));
-    let mut rows: Vec<Vec<Chunk>> = Vec::new();
-    for chunk in chunks {
-        let fits = |row: &Vec<Chunk>| {
-            row.last().is_some_and(|last| {
-                (chunk.base - last.base).abs() <= 0.22 * chunk.size.min(last.size).max(0.5 * chunk.size.max(last.size))
-            }) && !row.iter().any(|other| lie_on_each_other(other, &chunk))
-        };
-        // Two texts on one spot (a stamp over print) make two rows of one height.
-        let start = rows.len().saturating_sub(3);
-        match rows[start..].iter_mut().rev().find(|row| fits(row)) {
-            Some(row) => row.push(chunk),
-            None => rows.push(vec![chunk]),
-        }
-    }
-    attach_scripts(&mut rows);
-    rows.retain(|row| !row.is_empty());
-    rows
-}
-
-fn attach_scripts(rows: &mut [Vec<Chunk>]) {
-    for at in 0..rows.len() {
-        let mut index = 0;
-        while index < rows[at].len() {
-            let target = [at.checked_sub(1), at.checked_add(1), at.checked_sub(2), at.checked_add(2)]
-                .into_iter()
-                .flatten()
-                .filter(|&other| other < rows.len())
-                .find(|&other| {
-                    let script = &rows[at][index];
-                    rows[other].iter().any(|host| touches(script, host))
-                        && !rows[other].iter().any(|host| lie_on_each_other(host, script))
-                });
-            match target {
-                Some(other) => {
-                    let chunk = rows[at].remove(index);
-                    rows[other].push(chunk);
-                }
-                None => index += 1,
-            }
-        }
-    }
-}
-
-/// Whether a small chunk hangs on a larger one: next to it, overlapping its height by more than a third of its own.
-fn touches(script: &Chunk, host: &Chunk) -> bool {
-    if script.size > 0.85 * host.size || script.size < 0.3 * host.size || script.items.len() > 12 {
-        return false;
-    }
-    let overlap = script.v1.min(host.v1) - script.v0.max(host.v0);
-    let gap = (script.u0 - host.u1).max(host.u0 - script.u1);
-    overlap > 0.4 * (script.v1 - script.v0) && gap < 0.35 * host.size
-}
-
-/// Whether two chunks cover each other by more than kerning and italics explain.
-fn lie_on_each_other(a: &Chunk, b: &Chunk) -> bool {
-    let overlap = a.u1.min(b.u1) - a.u0.max(b.u0);
-    overlap > 0.6 * a.size.min(b.size) && a.items.len() > 1 && b.items.len() > 1
 }
 
 fn fragment(glyphs: &[&Glyph], items: &[Item], row: usize) -> Option<Fragment> {
@@ -343,6 +219,9 @@ fn fragment(glyphs: &[&Glyph], items: &[Item], row: usize) -> Option<Fragment> {
             None => true,
             Some(before) => !item.joined && parts_words(before, glyph, item.space_before, threshold),
         };
+        // A string that paints the last character of the one before it again starts a word of its own.
+        let again = before.is_some_and(|before| before.text == glyph.text && glyph.u0 < (before.u0 + before.u1) / 2.0);
+        let parts = parts || (again && !glyph.text.first().is_some_and(is_wide));
         *sizes.entry((glyph.size * 4.0).round() as u32).or_default() += 1;
         bold += usize::from(glyph.bold);
         artifacts += usize::from(glyph.artifact);
@@ -352,7 +231,7 @@ fn fragment(glyphs: &[&Glyph], items: &[Item], row: usize) -> Option<Fragment> {
             let (a, b) = (before.text.first().is_some_and(is_wide), glyph.text.first().is_some_and(is_wide));
             a != b
         });
-        if parts || changes || words.is_empty() {
+        if parts || again || changes || words.is_empty() {
             words.push(FrameWord {
                 text: String::new(),
                 u0: glyph.u0,
@@ -370,6 +249,7 @@ fn fragment(glyphs: &[&Glyph], items: &[Item], row: usize) -> Option<Fragment> {
             extend(word, glyph);
         }
     }
+    words.iter_mut().for_each(strip_unmapped);
     words.iter_mut().for_each(compose);
     words.retain(|word| !word.text.is_empty());
     let first = glyphs[items.first()?.glyph];
@@ -389,6 +269,7 @@ fn fragment(glyphs: &[&Glyph], items: &[Item], row: usize) -> Option<Fragment> {
         size,
         bold: 2 * bold > characters,
         artifact: 2 * artifacts > characters,
+        tag: first.tag,
         order: items.iter().map(|item| glyphs[item.glyph].order).min().unwrap_or(0),
         row,
         characters,
@@ -429,7 +310,7 @@ fn parts_words(before: &Glyph, after: &Glyph, space: bool, threshold: f32) -> bo
 fn extend(word: &mut FrameWord, glyph: &Glyph) {
     let from = word.text.chars().count();
     match &glyph.text {
-        Text::Unmapped => {}
+        Text::Unmapped => word.text.push(char::REPLACEMENT_CHARACTER),
         Text::One(c) => push_expanded(&mut word.text, *c),
         Text::Many(s) => s.chars().filter(|c| !is_space(*c)).for_each(|c| push_expanded(&mut word.text, c)),
     }
@@ -442,6 +323,25 @@ fn extend(word: &mut FrameWord, glyph: &Glyph) {
     word.v0 = word.v0.min(glyph.base - glyph.ascent);
     word.v1 = word.v1.max(glyph.base + glyph.descent);
     word.size = word.size.max(glyph.size);
+}
+
+/// A glyph without a text leaves its mark within a word, so that `Commi\u{fffd}ee` is neither two words nor a wrong one. Alone, or
+/// at a word's end, it is a bullet or an ornament more often than not: it is counted, and leaves no mark.
+fn strip_unmapped(word: &mut FrameWord) {
+    let kept = word.text.trim_end_matches(char::REPLACEMENT_CHARACTER);
+    let end = kept.chars().count();
+    let start = end - kept.trim_start_matches(char::REPLACEMENT_CHARACTER).chars().count();
+    if start == 0 && end == word.ends.len() {
+        return;
+    }
+    if let Some(&edge) = start.checked_sub(1).and_then(|last| word.ends.get(last)) {
+        word.u0 = edge;
+    }
+    word.text = word.text.chars().take(end).skip(start).collect();
+    word.ends = word.ends.drain(..).take(end).skip(start).collect();
+    if let Some(&edge) = word.ends.last() {
+        word.u1 = edge;
+    }
 }
 
 /// Latin ligatures are a matter of the font, not of the text: they are written out.

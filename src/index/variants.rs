@@ -41,7 +41,8 @@ const SYNONYMS: [&[&str]; 14] = [
 
 /// Simplified characters in one writing, as many as the text has.
 pub(super) fn unified(han: &str) -> String {
-    let mut text: Vec<char> = han.chars().map(simplified).collect();
+    // Twice, because a simplified form may be the traditional form of another character: 薴 is 苧, and 苧 is 苎.
+    let mut text: Vec<char> = han.chars().map(|c| simplified(simplified(c))).collect();
     for c in &mut text {
         if let Some((_, one)) = CHARACTERS.iter().find(|(other, _)| other == c) {
             *c = *one;
@@ -103,6 +104,11 @@ mod tests {
         for word in SYNONYMS.iter().flat_map(|group| group.iter()) {
             assert_eq!(unified(word), *word);
         }
+    }
+
+    #[test]
+    fn a_chain_of_simplified_forms_is_followed_to_its_end() {
+        assert_eq!(unified("薴"), unified("苧"));
     }
 
     proptest! {

@@ -159,8 +159,13 @@ impl Flow {
         let mut joined = AnchoredText::default();
         for line in lines {
             for (index, word) in line.words.iter().enumerate() {
+                let before = index.checked_sub(1).and_then(|before| line.words.get(before));
                 let separator = match index {
                     _ if joined.is_empty() => "",
+                    _ if before.is_some_and(|before| word.repaints_end_of(before)) => {
+                        joined.drop_last_character();
+                        ""
+                    }
                     0 => self.line_separator(&mut joined, &word.text),
                     _ if word.space_before => " ",
                     _ => "",

@@ -67,6 +67,15 @@ fn texts(passages: &[Passage]) -> Vec<&str> {
 }
 
 #[test]
+fn a_character_that_two_strings_paint_is_read_once() {
+    let mut block = paragraph(&["Bank"]);
+    let mut again = word("kers", 30.0, 0.0, true);
+    again.edges = vec![40.0, 50.0, 60.0, 70.0];
+    block.lines[0].words.push(again);
+    assert_eq!(texts(&pack(vec![vec![block]])), ["Bankers"]);
+}
+
+#[test]
 fn a_paragraph_runs_over_lines_columns_and_pages() {
     let passages = pack(vec![
         vec![paragraph(&["The bank depends on one cloud pro-", "vider for its core systems and the"])],

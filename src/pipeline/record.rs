@@ -73,7 +73,7 @@ pub(super) fn page_tally(document: &Document) -> PageTally {
     let count = |state: PageState| document.pages.iter().filter(|page| page.state == state).count() as u32;
     PageTally {
         total: document.pages.len() as u32,
-        text: count(PageState::Text),
+        text: count(PageState::Text) + count(PageState::Invisible),
         ocr: count(PageState::Ocr),
         blank: count(PageState::Blank),
         unread: document.pages.iter().filter(|page| !page.state.is_read()).map(|page| page.number).collect(),

@@ -16,6 +16,7 @@ mod reading;
 mod review;
 mod run;
 mod search;
+mod tables;
 mod usage;
 mod verify;
 

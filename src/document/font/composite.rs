@@ -74,7 +74,7 @@ impl Composite {
         let width = self.widths.get(&cid).copied().unwrap_or(self.default_width) / 1000.0;
         let advance =
             if vertical { self.vertical_widths.get(&cid).copied().unwrap_or(self.vertical_default) / 1000.0 } else { width };
-        Code { text: self.text(code, cid), advance, width }
+        Code { text: self.text(code, cid), advance, width, guessed: false }
     }
 
     pub(super) fn text(&self, code: u32, cid: u32) -> Text {

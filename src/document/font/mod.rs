@@ -76,6 +76,8 @@ pub(super) struct Code {
     pub(super) advance: f32,
     /// The glyph's width across, where the font is vertical.
     pub(super) width: f32,
+    /// The text is the code itself, for want of anything that says more: it counts as unmapped.
+    pub(super) guessed: bool,
 }
 
 /// A font of a page.
@@ -190,8 +192,9 @@ impl FontStore {
         }
         let font = FontCache::new().font(dict, &self.font_resolver, &self.cmap_resolver)?;
         let names = differences(dict);
-        let codes = simple_codes(&font, &names);
+        let mut codes = simple_codes(&font, &names);
         let em = if dict.get::<Name<'_>>("Subtype").is_some_and(|name| name.as_ref() == b"Type3") {
+            guess_from_codes(&mut codes, &names);
             type3_em(dict, &codes)
         } else {
             1.0
@@ -344,9 +347,24 @@ fn simple_codes(font: &hayro_font::Font<'_>, names: &[Option<String>]) -> Box<[C
                 .or_else(|| names.get(code as usize)?.as_deref().and_then(text_of_odd_name))
                 .unwrap_or(Text::Unmapped);
             let advance = font.code_advance(code).x as f32 / hayro_font::UNITS_PER_EM;
-            Code { text, advance, width: advance }
+            Code { text, advance, width: advance, guessed: false }
         })
         .collect()
+}
+
+/// Where no glyph name of a Type 3 font says which character it is (`/rect`, `/g12`), the codes may: printable ASCII is taken
+/// as text, as other readers do, and counted as unmapped, so that nobody takes the guess for knowledge.
+fn guess_from_codes(codes: &mut [Code], names: &[Option<String>]) {
+    let named = || names.iter().enumerate().filter(|(_, name)| name.is_some()).map(|(code, _)| code);
+    if named().any(|code| codes.get(code).is_some_and(|code| code.text != Text::Unmapped)) {
+        return;
+    }
+    for code in named().filter(|code| (0x20..0x7f).contains(code)).collect::<Vec<_>>() {
+        if let (Some(slot), Some(c)) = (codes.get_mut(code), u32::try_from(code).ok().and_then(char::from_u32)) {
+            slot.text = Text::One(c);
+            slot.guessed = true;
+        }
+    }
 }
 
 /// The names of `/Differences`, by code.

@@ -7,6 +7,7 @@ use super::Interpreter;
 use crate::document::facts;
 use crate::document::font::Text;
 use crate::document::ink::Glyph;
+use crate::document::structure::Tag;
 
 /// An open marked-content sequence.
 #[derive(Clone, Copy, Default)]
@@ -14,6 +15,8 @@ pub(super) struct Marked {
     pub(super) hides: bool,
     pub(super) artifact: bool,
     pub(super) actual: bool,
+    /// The tag in force before it.
+    pub(super) tag_before: Option<Tag>,
 }
 
 /// An open `/ActualText`: the glyphs from `start` on are read as `text`.
@@ -24,7 +27,7 @@ pub(super) struct Actual {
 
 impl Interpreter<'_> {
     pub(super) fn begin_marked(&mut self, tag: &[u8], properties: Option<&Object<'_>>, resources: &Resources<'_>) {
-        let mut marked = Marked { artifact: tag == b"Artifact", ..Marked::default() };
+        let mut marked = Marked { artifact: tag == b"Artifact", tag_before: self.tag, ..Marked::default() };
         let (id, dict) = match properties {
             Some(Object::Dict(dict)) => (None, Some(dict.clone())),
             Some(Object::Name(name)) => {
@@ -33,13 +36,19 @@ impl Interpreter<'_> {
             }
             _ => (None, None),
         };
+        let content = self.tags.zip(dict.as_ref().and_then(|dict| dict.get::<i32>("MCID")));
+        if let Some(tag) = content.and_then(|(tags, id)| tags.tags.get(&id)) {
+            self.tag = Some(*tag);
+        }
         if tag == b"OC" {
             marked.hides = self.is_group_hidden(id, dict.as_ref());
-        } else if self.actual.is_none()
-            && let Some(text) = dict.as_ref().and_then(|dict| dict.get::<PdfString<'_>>("ActualText"))
-        {
-            marked.actual = true;
-            self.actual = Some(Actual { text: facts::text_string(text.as_bytes()), start: self.ink.glyphs.len() });
+        } else if self.actual.is_none() {
+            let own = dict.as_ref().and_then(|dict| dict.get::<PdfString<'_>>("ActualText"));
+            let text = own.map(|text| facts::text_string(text.as_bytes()));
+            if let Some(text) = text.or_else(|| content.and_then(|(tags, id)| Some(tags.replacements.get(&id)?.to_string()))) {
+                marked.actual = true;
+                self.actual = Some(Actual { text, start: self.ink.glyphs.len() });
+            }
         }
         self.hidden_depth += u32::from(marked.hides);
         self.artifact_depth += u32::from(marked.artifact);
@@ -50,6 +59,7 @@ impl Interpreter<'_> {
         let Some(marked) = self.marked.pop() else { return };
         self.hidden_depth -= u32::from(marked.hides);
         self.artifact_depth -= u32::from(marked.artifact);
+        self.tag = marked.tag_before;
         if marked.actual {
             self.finish_actual();
         }

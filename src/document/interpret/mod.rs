@@ -25,20 +25,32 @@ use super::font::FontStore;
 use super::graphics::{Matrix, Paint};
 use super::ink::{Fill, Ink, Picture, Rule};
 use super::limits::Limits;
+use super::structure::{PageTags, Tag};
 
 /// Groups of optional content that are off.
 pub(super) type HiddenGroups = HashSet<ObjectIdentifier>;
 
+/// What the file says about a page beside its content.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'s> {
+    pub(super) hidden_groups: &'s HiddenGroups,
+    /// What the structure tree says about the page's marked content.
+    pub(super) tags: Option<&'s PageTags>,
+    pub(super) limits: &'s Limits,
+}
+
 /// Reads the content of a page.
-pub(super) fn interpret(page: &Page<'_>, fonts: &mut FontStore, hidden_groups: &HiddenGroups, limits: &Limits) -> Ink {
+pub(super) fn interpret(page: &Page<'_>, fonts: &mut FontStore, context: Context<'_>) -> Ink {
     let to_page = Matrix(page.initial_transform(true).as_coeffs());
     let (width, height) = page.render_dimensions();
     let visible = BoundingBox { x0: 0.0, y0: 0.0, x1: width, y1: height };
     let mut interpreter = Interpreter {
         ink: Ink::default(),
         fonts,
-        hidden_groups,
-        limits,
+        hidden_groups: context.hidden_groups,
+        tags: context.tags,
+        tag: None,
+        limits: context.limits,
         operators: 0,
         content_bytes: 0,
         order: 0,
@@ -79,6 +91,9 @@ struct Interpreter<'s> {
     ink: Ink,
     fonts: &'s mut FontStore,
     hidden_groups: &'s HiddenGroups,
+    /// None within forms: their marked content has numbers of its own.
+    tags: Option<&'s PageTags>,
+    tag: Option<Tag>,
     limits: &'s Limits,
     operators: u64,
     content_bytes: usize,
@@ -394,7 +409,9 @@ impl Interpreter<'_> {
                 }
                 let own = dict.get::<Dict<'_>>("Resources").map(Resources::new);
                 self.hidden_depth += u32::from(hides);
+                let tags = self.tags.take();
                 self.run(&data, own.as_ref().unwrap_or(parent), inner, depth + 1);
+                self.tags = tags;
                 self.hidden_depth -= u32::from(hides);
             }
             Some(_) => {}

@@ -96,7 +96,7 @@ impl Interpreter<'_> {
         if !(u.is_finite() && base.is_finite() && length.is_finite() && ascent.is_finite()) {
             return;
         }
-        if matches!(entry.text, Text::Unmapped) && self.actual.is_none() {
+        if (entry.guessed || matches!(entry.text, Text::Unmapped)) && self.actual.is_none() {
             self.ink.unmapped += 1;
         }
         let stroked = matches!(state.mode, 1 | 5);
@@ -122,6 +122,7 @@ impl Interpreter<'_> {
             bold: place.font.bold || state.mode == 2,
             vertical: place.font.vertical,
             artifact: self.artifact_depth > 0,
+            tag: self.tag,
             paint: if state.fill_alpha < 0.9 && !stroked { Paint::Unknown } else { paint },
             hidden,
             order: self.order,
