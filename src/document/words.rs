@@ -47,6 +47,8 @@ pub(super) struct FrameWord {
     pub(super) bold: bool,
     pub(super) space_before: bool,
     pub(super) vertical: bool,
+    /// The lowest confidence of its glyphs, in percent.
+    pub(super) confidence: Option<u8>,
 }
 
 impl FrameWord {
@@ -70,6 +72,7 @@ impl FrameWord {
             bold: self.bold,
             space_before: self.space_before,
             vertical: self.vertical,
+            confidence: self.confidence,
         }
     }
 }
@@ -364,6 +367,7 @@ fn fragment(glyphs: &[&Glyph], items: &[Item], row: usize) -> Option<Fragment> {
                 bold: glyph.bold,
                 space_before: parts,
                 vertical: glyph.vertical,
+                confidence: glyph.confidence,
             });
         }
         if let Some(word) = words.last_mut() {
@@ -442,6 +446,7 @@ fn extend(word: &mut FrameWord, glyph: &Glyph) {
     word.v0 = word.v0.min(glyph.base - glyph.ascent);
     word.v1 = word.v1.max(glyph.base + glyph.descent);
     word.size = word.size.max(glyph.size);
+    word.confidence = word.confidence.min(glyph.confidence);
 }
 
 /// Latin ligatures are a matter of the font, not of the text: they are written out.

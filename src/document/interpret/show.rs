@@ -124,6 +124,7 @@ impl Interpreter<'_> {
             artifact: self.artifact_depth > 0,
             paint: if state.fill_alpha < 0.9 && !stroked { Paint::Unknown } else { paint },
             hidden,
+            confidence: None,
             order: self.order,
         };
         if hidden.is_none() {
