@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Exit;
 use crate::config::Config;
+use crate::document::ocr::{OcrError, Tesseract};
 use crate::error::{Result, with_causes};
 use crate::ledger::{Access, Ledger, LedgerError};
 use crate::model::arithmetic::Arithmetic;
@@ -84,15 +85,26 @@ fn checks(config: &Config) -> Vec<Check> {
         );
     }
     add("data folder", data_folder(config));
-    let ocr = std::process::Command::new("tesseract").arg("--version").output();
-    let ocr =
-        ocr.ok().filter(|output| output.status.success()).map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let (state, detail) = match ocr.as_ref().and_then(|text| text.lines().next()) {
-        Some(version) => ("ok", format!("{version} is installed; this version does not use it yet: scans count as unread pages")),
-        None => ("absent", "tesseract is not installed; scanned pages count as unread".to_owned()),
+    let (state, detail) = match Tesseract::find() {
+        Ok(engine) => ("ok", ocr(&engine)),
+        // Without the program everything else works, and scans count as unread; one that is there and does not work is a fault.
+        Err(error @ OcrError::Missing { .. }) => ("absent", without_ocr(&error)),
+        Err(error) => ("failed", without_ocr(&error)),
     };
     checks.push(Check { name: "ocr".to_owned(), state, detail });
     checks
+}
+
+fn ocr(engine: &Tesseract) -> String {
+    let languages = engine.languages();
+    let lacks = ["eng", "chi_tra"].into_iter().find(|wanted| !languages.iter().any(|language| language == wanted));
+    let lacks = lacks.map(|language| format!("; without {language}: apt install tesseract-ocr-{}", language.replace('_', "-")));
+    format!("tesseract {}, languages {}{}", engine.version(), languages.join(", "), lacks.unwrap_or_default())
+}
+
+fn without_ocr(error: &OcrError) -> String {
+    let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    format!("{error}; scanned pages count as unread{remedy}")
 }
 
 fn data_folder(config: &Config) -> std::result::Result<String, String> {

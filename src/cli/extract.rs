@@ -15,8 +15,10 @@ use serde::Serialize;
 use super::Exit;
 use super::terminal::harmless;
 use crate::config::Config;
+use crate::document::ocr::{NoStore, Recogniser};
 use crate::document::{
-    Block, BlockKind, BoundingBox, Document, HiddenReason, Line, Page, ReadOptions, TableCell, TableRow, worker,
+    Block, BlockKind, BoundingBox, Document, HiddenReason, Line, Page, PageState, ReadOptions, Recognition, TableCell, TableRow,
+    worker,
 };
 use crate::error::{Error, OrFail, Result};
 
@@ -24,9 +26,13 @@ use crate::error::{Error, OrFail, Result};
 ///
 /// Each file gives DIR/STEM.json: {"pages": [{"number", "label", "width", "height", "text", "words": [{"text", "x0", "y0", "x1",
 /// "y1"}]}]}, in points from the top left of the page as displayed; `text` is in reading order. Text that a reader of the page
-/// does not see stands apart in "hidden". A file that cannot be read gives {"pages": [], "error": …}.
+/// does not see stands apart in "hidden". A file that cannot be read gives {"pages": [], "error": …}. Each page has its "state"
+/// (text, text-layer, blank, scan, ocr, garbled, unreadable); with `--ocr auto`, scans are read by Tesseract, and their pages have
+/// "ocr" (program, version, languages, confidence) and a "confidence" in percent per word.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: scrutineer extract annual-report.pdf minutes.pdf --out text/")]
+#[command(
+    after_help = "Examples:\n  scrutineer extract annual-report.pdf minutes.pdf --out text/\n  scrutineer extract scanned.pdf --ocr auto --out text/"
+)]
 pub(super) struct Arguments {
     /// The PDFs; no two may have the same stem
     #[arg(required = true, value_name = "FILE")]
@@ -34,9 +40,30 @@ pub(super) struct Arguments {
     /// The folder for the JSON files; made where it is not there
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Whether scans are read by OCR, which takes seconds per page
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "off")]
+    ocr: Ocr,
     /// A file whose first line is the password of protected PDFs
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+}
+
+/// Whether scans are read by OCR.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Ocr {
+    /// Where Tesseract is installed
+    Auto,
+    /// Never: the text is the file's own alone
+    Off,
+}
+
+impl Ocr {
+    const fn recogniser(self) -> Recogniser {
+        match self {
+            Self::Auto => Recogniser::auto(),
+            Self::Off => Recogniser::off(),
+        }
+    }
 }
 
 impl Arguments {
@@ -48,13 +75,14 @@ impl Arguments {
         let results = self.extract_all(&stems, &options, &progress);
         progress.finish_and_clear();
         let results = results.into_iter().collect::<Result<Vec<Extracted>>>()?;
-        report(&results, config)?;
+        report(&results, self.ocr, config)?;
         Ok(if results.iter().any(|result| result.error.is_some()) { Exit::Incomplete } else { Exit::Done })
     }
 
     /// Extracts the files on all cores, each in a worker process; the results are in the order of the files.
     fn extract_all(&self, stems: &[String], options: &ReadOptions, progress: &ProgressBar) -> Vec<Result<Extracted>> {
         let next = AtomicUsize::new(0);
+        let recogniser = self.ocr.recogniser();
         let done: Mutex<BTreeMap<usize, Result<Extracted>>> = Mutex::new(BTreeMap::new());
         let cores = thread::available_parallelism().map_or(1, usize::from).min(self.files.len());
         thread::scope(|scope| {
@@ -63,7 +91,7 @@ impl Arguments {
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
                         let (Some(file), Some(stem)) = (self.files.get(at), stems.get(at)) else { break };
-                        let result = extract(file, &self.out.join(format!("{stem}.json")), options, progress);
+                        let result = extract(file, &self.out.join(format!("{stem}.json")), options, &recogniser, progress);
                         done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(at, result);
                         progress.inc(1);
                     }
@@ -111,22 +139,32 @@ struct Extracted {
     output: String,
     pages: usize,
     unread_pages: usize,
+    /// Those of them that OCR could read.
+    scans: usize,
+    ocr_pages: usize,
     hidden_blocks: usize,
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-fn extract(file: &Path, target: &Path, options: &ReadOptions, progress: &ProgressBar) -> Result<Extracted> {
+fn extract(
+    file: &Path,
+    target: &Path,
+    options: &ReadOptions,
+    recogniser: &Recogniser,
+    progress: &ProgressBar,
+) -> Result<Extracted> {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     progress.set_message(name);
-    let read = fs::read(file).map_err(|error| (format!("cannot be read: {error}"), None)).and_then(|bytes| {
-        worker::read_isolated(&bytes, options, &mut |_| {})
-            .map_err(|interrupted| (interrupted.error.to_string(), interrupted.partial))
+    let read = fs::read(file).map_err(|error| format!("cannot be read: {error}")).and_then(|bytes| {
+        let document =
+            worker::read_isolated(&bytes, options, &mut |_| {}).map_err(|interrupted| interrupted.error.to_string())?;
+        Ok(recogniser.read_scans(document, &bytes, options, &NoStore).document)
     });
     let (document, error) = match read {
         Ok(document) => (Some(document), None),
-        Err((error, _)) => (None, Some(error)),
+        Err(error) => (None, Some(error)),
     };
     let output = Output {
         pages: document.iter().flat_map(|document| &document.pages).map(PageOutput::of).collect(),
@@ -141,6 +179,8 @@ fn extract(file: &Path, target: &Path, options: &ReadOptions, progress: &Progres
         output: target.display().to_string(),
         pages: count(&|_| true),
         unread_pages: count(&|page| !page.state.is_read()),
+        scans: count(&|page| page.state.needs_ocr()),
+        ocr_pages: count(&|page| page.state == PageState::Ocr),
         hidden_blocks: document
             .iter()
             .flat_map(|d| &d.pages)
@@ -166,7 +206,7 @@ fn write(output: &Output<'_>, target: &Path) -> std::io::Result<()> {
     out.flush()
 }
 
-fn report(results: &[Extracted], config: &Config) -> Result<()> {
+fn report(results: &[Extracted], ocr: Ocr, config: &Config) -> Result<()> {
     let failed = results.iter().filter(|result| result.error.is_some()).count();
     if config.json {
         let summary = serde_json::json!({ "files": results, "done": results.len() - failed, "failed": failed });
@@ -181,7 +221,13 @@ fn report(results: &[Extracted], config: &Config) -> Result<()> {
     if !config.quiet {
         let pages: usize = results.iter().map(|result| result.pages).sum();
         let unread: usize = results.iter().map(|result| result.unread_pages).sum();
-        println!("{} of {} files, {pages} pages, {unread} of them unread", results.len() - failed, results.len());
+        let read: usize = results.iter().map(|result| result.ocr_pages).sum();
+        let by_ocr = if read > 0 { format!(", {read} read by OCR") } else { String::new() };
+        println!("{} of {} files, {pages} pages, {unread} of them unread{by_ocr}", results.len() - failed, results.len());
+        let scans: usize = results.iter().map(|result| result.scans).sum();
+        if scans > 0 && matches!(ocr, Ocr::Off) {
+            println!("{scans} of the unread pages are scans: --ocr auto reads them");
+        }
     }
     Ok(())
 }
@@ -199,6 +245,9 @@ struct PageOutput<'a> {
     label: Option<&'a str>,
     width: f64,
     height: f64,
+    state: PageState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ocr: Option<&'a Recognition>,
     text: String,
     words: Vec<WordOutput<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -256,6 +305,8 @@ struct WordOutput<'a> {
     y0: f64,
     x1: f64,
     y1: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<u8>,
 }
 
 #[derive(Serialize)]
@@ -273,11 +324,13 @@ impl<'a> PageOutput<'a> {
             label: page.label.as_deref(),
             width: hundredths(page.width),
             height: hundredths(page.height),
+            state: page.state,
+            ocr: page.recognition.as_ref(),
             text: page.text(),
             words: words
                 .map(|word| {
                     let [x0, y0, x1, y1] = corners(&word.bbox);
-                    WordOutput { text: &word.text, x0, y0, x1, y1 }
+                    WordOutput { text: &word.text, x0, y0, x1, y1, confidence: word.confidence }
                 })
                 .collect(),
             headings: page

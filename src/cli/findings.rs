@@ -99,6 +99,10 @@ fn print(rows: &[Row], total: usize, config: &Config) {
             let words: Vec<String> = flag.finding.words.iter().map(|word| harmless(word).into_owned()).collect();
             out += &format!("  {} {}\n", styles.faint.apply_to(say("words:", "關鍵字：")), words.join(" · "));
         }
+        if let Some(confidence) = flag.finding.ocr_confidence {
+            let note = format!("{} {confidence} %", say("text recognised by OCR, confidence", "文字由 OCR 辨識，信心度"));
+            out += &format!("  {}\n", styles.doubtful.apply_to(note));
+        }
         if *weak {
             out += &format!("  {}\n", styles.doubtful.apply_to(super::weak_label(config.ui_language)));
         }

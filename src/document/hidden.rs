@@ -11,14 +11,14 @@ const SMALLEST_READABLE: f32 = 1.0;
 /// Marks the glyphs that are not seen. The render mode and the clip are known already; what is painted beneath and above, and
 /// whether invisible text is the OCR layer of a scan, is settled here.
 ///
-/// Returns whether invisible text was taken as the text layer of a scan: it lies over a picture.
-pub(super) fn mark(ink: &mut Ink, width: f32, height: f32) -> bool {
+/// Returns how many glyphs of invisible text were taken as the text layer of a scan: they lie over a picture.
+pub(super) fn mark(ink: &mut Ink, width: f32, height: f32) -> usize {
     let page = BoundingBox { x0: 0.0, y0: 0.0, x1: width, y1: height };
     let Ink { glyphs, fills, images, .. } = ink;
     let areas: Vec<&Fill> = fills.iter().filter(|fill| fill.bbox.width() > 3.0 && fill.bbox.height() > 3.0).collect();
     let covered_by_images: f32 = images.iter().map(|image| image.bbox.intersection(&page).area()).fold(0.0, f32::max);
     let is_scan = covered_by_images >= 0.5 * page.area();
-    let mut has_layer = false;
+    let mut layer_glyphs = 0;
     let last_opaque = areas
         .iter()
         .filter(|fill| fill.opaque && fill.exact)
@@ -34,7 +34,7 @@ pub(super) fn mark(ink: &mut Ink, width: f32, height: f32) -> bool {
             let (x, y) = middle(glyph);
             if is_scan || images.iter().any(|image| image.bbox.contains_point(x, y)) {
                 glyph.hidden = None;
-                has_layer = true;
+                layer_glyphs += 1;
             }
             continue;
         }
@@ -51,7 +51,7 @@ pub(super) fn mark(ink: &mut Ink, width: f32, height: f32) -> bool {
             glyph.hidden = Some(HiddenReason::Covered);
         }
     }
-    has_layer
+    layer_glyphs
 }
 
 fn middle(glyph: &Glyph) -> (f32, f32) {

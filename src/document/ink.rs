@@ -41,6 +41,8 @@ pub(super) struct Glyph {
     pub(super) tag: Option<Tag>,
     pub(super) paint: Paint,
     pub(super) hidden: Option<HiddenReason>,
+    /// How sure the recogniser is of the word it stands in, in percent; none for text from the file itself.
+    pub(super) confidence: Option<u8>,
     /// Place in the painting order, shared with fills and images.
     pub(super) order: u32,
 }

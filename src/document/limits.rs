@@ -25,6 +25,10 @@ pub struct Limits {
     pub cpu_seconds: u64,
     /// Time by the clock until the worker is killed.
     pub wall: Duration,
+    /// Time by the clock for the picture of one page.
+    pub render_wall: Duration,
+    /// Time by the clock for the OCR of one page.
+    pub ocr_wall: Duration,
 }
 
 impl Default for Limits {
@@ -40,6 +44,8 @@ impl Default for Limits {
             memory_megabytes: 1_024,
             cpu_seconds: 300,
             wall: Duration::from_secs(300),
+            render_wall: Duration::from_secs(60),
+            ocr_wall: Duration::from_secs(120),
         }
     }
 }

@@ -13,13 +13,16 @@ mod hidden;
 mod ink;
 mod interpret;
 mod limits;
+pub mod ocr;
 mod open;
 mod order;
 mod page;
+mod render;
 mod rows;
 mod running;
 #[cfg(test)]
 mod sample;
+mod scan;
 mod stated;
 mod structure;
 mod tables;
@@ -35,6 +38,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use limits::{Limits, ReadOptions};
+pub use ocr::{DOUBTFUL, Recognition};
 
 use crate::digest::Digest;
 
@@ -180,6 +184,8 @@ pub struct Page {
     pub blocks: Vec<Block>,
     /// Glyphs that have no Unicode value.
     pub unmapped_glyphs: u32,
+    /// What read the page where its text was recognised from its picture; none where it is the file's own.
+    pub recognition: Option<Recognition>,
 }
 
 /// How a page was read.
@@ -193,18 +199,41 @@ pub enum PageState {
     /// A reader of the page sees nothing, and yet the file carries text for it, in the invisible render mode and over no picture
     /// that it could be the text of. People are shown it as the page's text; to the models it is hidden text.
     Invisible,
-    /// Only pictures: a scan without text. Unread until OCR reads it.
+    /// Only pictures (or text drawn as outlines): a scan without text. Unread until OCR reads it.
     Scan,
-    /// OCR read it.
+    /// OCR read it: see [`Page::recognition`].
     Ocr,
     /// The page is damaged, or a limit was reached, before it was read whole.
     Unreadable,
+    /// The invisible text was read that an OCR program left in the file over a scan.
+    TextLayer,
+    /// There is text, but its characters are not known: a font without a map to Unicode. Unread until OCR reads it.
+    Garbled,
 }
 
 impl PageState {
     /// Whether what the page says is known.
     pub const fn is_read(self) -> bool {
-        matches!(self, Self::Text | Self::Blank | Self::Invisible | Self::Ocr)
+        matches!(self, Self::Text | Self::Blank | Self::Invisible | Self::Ocr | Self::TextLayer)
+    }
+
+    /// Whether OCR can read what the file itself does not say.
+    pub const fn needs_ocr(self) -> bool {
+        matches!(self, Self::Scan | Self::Garbled)
+    }
+
+    /// The state as it stands in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Blank => "blank",
+            Self::Invisible => "invisible",
+            Self::Scan => "scan",
+            Self::Ocr => "ocr",
+            Self::Unreadable => "unreadable",
+            Self::TextLayer => "text-layer",
+            Self::Garbled => "garbled",
+        }
     }
 }
 
@@ -326,6 +355,8 @@ pub struct Word {
     pub space_before: bool,
     /// Set vertically, top to bottom.
     pub vertical: bool,
+    /// How sure the recogniser is of the word, in percent; none for text from the file itself.
+    pub confidence: Option<u8>,
 }
 
 /// A rectangle in points, top-left origin: `x0 <= x1`, `y0 <= y1`.

@@ -9,7 +9,7 @@ use super::ink::{Glyph, Ink};
 use super::interpret::{Context, interpret};
 use super::order::{reading_order, rearranged};
 use super::words::{Fragment, fragments};
-use super::{Block, BoundingBox, DocumentWarning, HiddenReason, Page, PageState, hidden};
+use super::{Block, BoundingBox, DocumentWarning, HiddenReason, Page, PageState, hidden, scan};
 
 /// Reads a page. What cuts across pages (running headers, heading levels) is left to [`super::finish`].
 pub(super) fn read(
@@ -22,8 +22,9 @@ pub(super) fn read(
     let (width, height) = source.render_dimensions();
     let mut ink = interpret(source, fonts, context);
     drop_unsound_tags(&mut ink);
-    let has_layer = hidden::mark(&mut ink, width, height);
-    let blocks = lay_out(&ink, &BoundingBox { x0: 0.0, y0: 0.0, x1: width, y1: height });
+    let layer_glyphs = hidden::mark(&mut ink, width, height);
+    let area = BoundingBox { x0: 0.0, y0: 0.0, x1: width, y1: height };
+    let blocks = lay_out(&ink, &area);
     let mut warnings = Vec::new();
     let mut warn = |code: &str, message: String| {
         warnings.push(DocumentWarning { code: code.to_owned(), page: Some(number), message });
@@ -31,7 +32,7 @@ pub(super) fn read(
     if let Some(limit) = ink.limit {
         warn("limit-reached", format!("the page exceeds the limit of {limit}; it was read in part"));
     }
-    if has_layer {
+    if layer_glyphs > 0 {
         warn("invisible-text-layer", "the text is an invisible layer, as OCR leaves it over a scan".to_owned());
     }
     if ink.unmapped > 0 {
@@ -43,8 +44,8 @@ pub(super) fn read(
             warn("hidden-text", format!("{count} characters are not seen on the page ({})", reason.as_str()));
         }
     }
-    let state = state(&ink, &blocks, width * height);
-    (Page { number, label, width, height, state, blocks, unmapped_glyphs: ink.unmapped }, warnings)
+    let state = scan::state(&ink, &blocks, layer_glyphs, &area);
+    (Page { number, label, width, height, state, blocks, unmapped_glyphs: ink.unmapped, recognition: None }, warnings)
 }
 
 /// Tags that leave a good part of the page's text out tell half a story: geometry then tells all of it.
@@ -61,7 +62,8 @@ pub(super) fn unreadable(source: &Source<'_>, number: u32, label: Option<String>
     let (width, height) = source.render_dimensions();
     let message = "the page broke the parser and was not read".to_owned();
     let warning = DocumentWarning { code: "page-unreadable".to_owned(), page: Some(number), message };
-    (Page { number, label, width, height, state: PageState::Unreadable, blocks: Vec::new(), unmapped_glyphs: 0 }, vec![warning])
+    let state = PageState::Unreadable;
+    (Page { number, label, width, height, state, blocks: Vec::new(), unmapped_glyphs: 0, recognition: None }, vec![warning])
 }
 
 const REASONS: [HiddenReason; 6] = [
@@ -73,7 +75,8 @@ const REASONS: [HiddenReason; 6] = [
     HiddenReason::OptionalContent,
 ];
 
-fn characters(block: &Block) -> usize {
+/// The characters of a block.
+pub(super) fn characters(block: &Block) -> usize {
     block.lines.iter().flat_map(|line| &line.words).map(|word| word.text.chars().count()).sum()
 }
 
@@ -89,7 +92,8 @@ fn in_order(blocks: Vec<Block>, frame: Frame, page: &BoundingBox) -> Vec<Block> 
     }
 }
 
-fn lay_out(ink: &Ink, page: &BoundingBox) -> Vec<Block> {
+/// What a page paints -> its blocks in reading order, hidden text after the seen.
+pub(super) fn lay_out(ink: &Ink, page: &BoundingBox) -> Vec<Block> {
     let mut out = Vec::new();
     for reason in std::iter::once(None).chain(REASONS.into_iter().map(Some)) {
         let mut frames: Vec<(Frame, Vec<&Glyph>)> = Vec::new();
@@ -109,23 +113,4 @@ fn lay_out(ink: &Ink, page: &BoundingBox) -> Vec<Block> {
         }
     }
     out
-}
-
-fn state(ink: &Ink, blocks: &[Block], area: f32) -> PageState {
-    let has_text = blocks.iter().any(|block| block.hidden.is_none());
-    let mapped = ink.glyphs.iter().filter(|glyph| !glyph.text.is_blank()).count() as u32;
-    let pictured: f32 = ink.images.iter().map(|image| image.bbox.area()).sum();
-    if ink.limit.is_some() || (ink.unmapped > 20 && ink.unmapped * 2 > mapped) {
-        PageState::Unreadable
-    } else if has_text {
-        // A page number over a scan does not make it read.
-        let few = blocks.iter().filter(|block| block.hidden.is_none()).map(characters).sum::<usize>() < 12;
-        if few && pictured >= 0.6 * area { PageState::Scan } else { PageState::Text }
-    } else if pictured >= 0.05 * area {
-        PageState::Scan
-    } else if blocks.iter().any(|block| block.hidden == Some(HiddenReason::RenderMode)) {
-        PageState::Invisible
-    } else {
-        PageState::Blank
-    }
 }

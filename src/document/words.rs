@@ -65,6 +65,8 @@ pub(super) struct FrameWord {
     pub(super) bold: bool,
     pub(super) space_before: bool,
     pub(super) vertical: bool,
+    /// The lowest confidence of its glyphs, in percent.
+    pub(super) confidence: Option<u8>,
 }
 
 impl FrameWord {
@@ -88,6 +90,7 @@ impl FrameWord {
             bold: self.bold,
             space_before: self.space_before,
             vertical: self.vertical,
+            confidence: self.confidence,
         }
     }
 }
@@ -243,6 +246,7 @@ fn fragment(glyphs: &[&Glyph], items: &[Item], row: usize) -> Option<Fragment> {
                 bold: glyph.bold,
                 space_before: parts,
                 vertical: glyph.vertical,
+                confidence: glyph.confidence,
             });
         }
         if let Some(word) = words.last_mut() {
@@ -323,6 +327,7 @@ fn extend(word: &mut FrameWord, glyph: &Glyph) {
     word.v0 = word.v0.min(glyph.base - glyph.ascent);
     word.v1 = word.v1.max(glyph.base + glyph.descent);
     word.size = word.size.max(glyph.size);
+    word.confidence = word.confidence.min(glyph.confidence);
 }
 
 /// A glyph without a text leaves its mark within a word, so that `Commi\u{fffd}ee` is neither two words nor a wrong one. Alone, or

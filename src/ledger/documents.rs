@@ -37,6 +37,9 @@ pub struct DocumentRecord {
     pub language: String,
     /// The pages by how they were read.
     pub pages: PageTally,
+    /// Pages that OCR alone can read, whether or not it did.
+    #[serde(default)]
+    pub scans: u32,
     /// What the report says about the file.
     pub warnings: Vec<String>,
     /// The labels that were looked for.

@@ -49,6 +49,9 @@ pub struct FlagCandidate {
     pub words: Vec<String>,
     /// The check results of the summary's sentences that rest on it.
     pub verdicts: Vec<Outcome>,
+    /// How sure OCR was of that page, in percent; none where the text is the file's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocr_confidence: Option<u8>,
 }
 
 /// The most words that a flag names as those that drove the decision.
@@ -82,6 +85,7 @@ impl FlagCandidate {
                 .map(|contribution| contribution.span.of(&passage.text).to_owned())
                 .collect(),
             verdicts,
+            ocr_confidence: None,
         }
     }
 }

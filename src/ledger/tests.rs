@@ -53,6 +53,7 @@ pub(super) fn record_with(ledger: &Ledger, name: &str) -> DocumentRecord {
         supersedes: None,
         language: "en".to_owned(),
         pages: PageTally::default(),
+        scans: 0,
         warnings: Vec::new(),
         labels_sought: Vec::new(),
         labels_weak: Vec::new(),

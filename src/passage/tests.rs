@@ -10,7 +10,7 @@ fn word(text: &str, x: f32, y: f32, space_before: bool) -> Word {
     let count = text.chars().count();
     let edges = (1..=count).map(|index| x + 10.0 * index as f32).collect();
     let bbox = BoundingBox { x0: x, y0: y, x1: x + 10.0 * count as f32, y1: y + 10.0 };
-    Word { text: text.to_owned(), bbox, edges, size: 10.0, bold: false, space_before, vertical: false }
+    Word { text: text.to_owned(), bbox, edges, size: 10.0, bold: false, space_before, vertical: false, confidence: None }
 }
 
 fn line(text: &str, y: f32) -> Line {
@@ -49,6 +49,7 @@ fn document(pages: Vec<Vec<Block>>) -> Document {
             state: PageState::Text,
             blocks,
             unmapped_glyphs: 0,
+            recognition: None,
         })
         .collect();
     Document { id: Digest::of(b"x"), metadata: Metadata::default(), pages, outline: Vec::new(), warnings: Vec::new() }

@@ -142,6 +142,8 @@ impl Archive {
             page: number,
             label: view::page_label(document, number),
             state: page.state,
+            recognition: page.recognition.clone(),
+            doubtful: view::doubtful_words(page),
             passages: view::passages_on(number, passages, findings, &self.taxonomy, self.language),
         })
     }

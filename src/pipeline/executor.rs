@@ -83,11 +83,13 @@ pub fn run(
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build().or_fail(|| "cannot start threads".to_owned())?;
     let ledger = Mutex::new(ledger);
+    let recogniser = pipeline.recogniser();
     let judge = Judge {
         pipeline,
         taxonomy,
         encoder: &models.encoder,
         classifier: &models.classifier,
+        recogniser: &recogniser,
         ledger: &ledger,
         pool: &pool,
         progress: &progress,
@@ -189,38 +191,41 @@ impl<'a> Batch<'a> {
     }
 
     fn judge(&self, input: &Input, digest: &Digest) -> Ended {
-        let state = self.state(digest, &input.declared);
-        match self.before(input, digest, &state) {
+        match self.before(input, digest) {
             Ok(Some(ended)) => return ended,
             Ok(None) => {}
             Err(error) => return Ended::Failed(Failure::Failed(error)),
         }
         match self.judge.judge(digest, &input.path, self.options.password.as_deref()) {
-            Ok(judged) => Ended::Judged(Box::new(judged), state),
+            Ok(judged) => {
+                let state = self.state(&judged.keys.summary, &input.declared);
+                Ended::Judged(Box::new(judged), state)
+            }
             Err(failure) => Ended::Failed(failure),
         }
     }
 
     /// What earlier runs make unnecessary.
-    fn before(&self, input: &Input, digest: &Digest, state: &Digest) -> Result<Option<Ended>> {
-        let ledger = lock(self.judge.ledger);
-        let known = ledger.document(digest).or_fail(|| "cannot read the ledger".to_owned())?;
-        if let Some((record, known)) = known
-            && known == *state
-        {
-            return Ok(Some(Ended::Unchanged(Box::new(record))));
+    fn before(&self, input: &Input, digest: &Digest) -> Result<Option<Ended>> {
+        let known = lock(self.judge.ledger).document(digest).or_fail(|| "cannot read the ledger".to_owned())?;
+        if let Some((record, known)) = known {
+            let keys = self.judge.keys(digest, record.scans > 0).digests();
+            if known == self.state(&keys.summary, &input.declared) {
+                return Ok(Some(Ended::Unchanged(Box::new(record))));
+            }
         }
         if self.options.retry_quarantined || self.options.password.is_some() {
             return Ok(None);
         }
         let path = input.path.to_string_lossy();
+        let ledger = lock(self.judge.ledger);
         let quarantined = ledger.lasting_quarantine(&path, digest).or_fail(|| "cannot read the ledger".to_owned())?;
         Ok(quarantined.map(|row| Ended::StillQuarantined { reason: row.reason, message: row.message, remedy: row.remedy }))
     }
 
-    /// Everything that a document's rows depend on: its artefacts' keys, the rules for cases, what the manifest declares.
-    fn state(&self, digest: &Digest, declared: &Declared) -> Digest {
-        let summary = self.judge.keys(digest).digests().summary;
+    /// Everything that a document's rows depend on: its artefacts, by the key of the last one, the rules for cases, what the
+    /// manifest declares.
+    fn state(&self, summary: &Digest, declared: &Declared) -> Digest {
         let settings = serde_json::json!([self.judge.pipeline.spec.case, self.judge.pipeline.spec.name, declared]).to_string();
         Digest::of_parts([summary.as_bytes().as_slice(), settings.as_bytes(), self.judge.taxonomy.digest().as_bytes()])
     }

@@ -11,7 +11,8 @@ use super::progress::{Progress, Stage};
 use super::repair::{CheckedSummary, check_and_repair};
 use super::spec::Pipeline;
 use crate::digest::Digest;
-use crate::document::{self, Document, DocumentError, Limits, ReadOptions, worker};
+use crate::document::ocr::{PageStore, Recogniser};
+use crate::document::{self, Document, DocumentError, Page, ReadOptions, worker};
 use crate::error::{Error, OrFail, Result};
 use crate::finding::taxonomy::Taxonomy;
 use crate::finding::{self, Classifier, Finding, rules};
@@ -67,6 +68,8 @@ pub(super) struct Judged {
     pub(super) scored: Vec<ScoredPassage>,
     pub(super) findings: Vec<Finding>,
     pub(super) summary: CheckedSummary,
+    /// Pages that OCR alone can read, whether or not it did.
+    pub(super) scans: u32,
     /// The keys of the artefacts.
     pub(super) keys: StageKeys,
 }
@@ -91,6 +94,7 @@ pub(super) struct Judge<'a> {
     pub(super) taxonomy: &'a Taxonomy,
     pub(super) encoder: &'a Encoder,
     pub(super) classifier: &'a Classifier,
+    pub(super) recogniser: &'a Recogniser,
     pub(super) ledger: &'a Mutex<Ledger>,
     pub(super) pool: &'a rayon::ThreadPool,
     pub(super) progress: &'a Progress,
@@ -120,10 +124,24 @@ impl Keys {
 }
 
 impl Judge<'_> {
-    /// The keys of the artefacts of the document with this digest.
-    pub(super) fn keys(&self, digest: &Digest) -> Keys {
+    /// The key of the document with this digest as its file says it, before OCR.
+    fn read_key(&self, digest: &Digest) -> ArtefactKey {
+        stage_key("document", document::VERSION, *digest, &(), &[], "")
+    }
+
+    /// The key of the document after OCR. `attempt` names what read its scans, and what it could not read: a page that failed is
+    /// part of the key, so that the next attempt is not taken for done.
+    fn recognised_key(&self, digest: &Digest, attempt: &str) -> ArtefactKey {
+        stage_key("recognised", document::VERSION, self.read_key(digest).digest(), &attempt, &[], "")
+    }
+
+    /// The keys of the artefacts of the document with this digest, as they are when everything succeeds.
+    pub(super) fn keys(&self, digest: &Digest, has_scans: bool) -> Keys {
+        self.keys_after(if has_scans { self.recognised_key(digest, &self.recogniser.identity()) } else { self.read_key(digest) })
+    }
+
+    fn keys_after(&self, document: ArtefactKey) -> Keys {
         let passage_options = self.pipeline.passage_options();
-        let document = stage_key("document", document::VERSION, *digest, &(), &[], "");
         let passages = stage_key("passages", passage::VERSION, document.digest(), &passage_options, &[self.encoder.digest()], "");
         let models = [self.encoder.digest(), self.classifier.digest(), self.taxonomy.digest()];
         let profile = self.encoder.profile();
@@ -137,8 +155,12 @@ impl Judge<'_> {
 
     /// Takes a document through the stages.
     pub(super) fn judge(&self, digest: &Digest, path: &Path, password: Option<&str>) -> Result<Judged, Failure> {
-        let keys = self.keys(digest);
-        let document = self.read(&keys.document, digest, path, password)?;
+        let document = self.read(digest, path, password)?;
+        let scans = document.pages.iter().filter(|page| page.state.needs_ocr()).count() as u32;
+        let (document, keys) = match scans {
+            0 => (document, self.keys(digest, false)),
+            _ => self.recognise(document, digest, path, password)?,
+        };
         let pages = document.pages.len() as u32;
         let passages = self.kept(&keys.passages, Stage::Passage, pages, || {
             Ok(passage::passages(&document, &self.pipeline.passage_options(), &|text| self.encoder.count_tokens(text)))
@@ -150,7 +172,7 @@ impl Judge<'_> {
             let complete = document.pages.iter().all(|page| page.state.is_read());
             Ok(check_and_repair(extract, &passages, complete))
         })?;
-        Ok(Judged { document, passages, scored, findings, summary, keys: keys.digests() })
+        Ok(Judged { document, passages, scored, findings, summary, scans, keys: keys.digests() })
     }
 
     /// The floors of all labels: half of the head's threshold, or the pipeline's own where that is lower. What a threshold above
@@ -182,23 +204,56 @@ impl Judge<'_> {
         findings
     }
 
-    fn read(&self, key: &ArtefactKey, digest: &Digest, path: &Path, password: Option<&str>) -> Result<Document, Failure> {
-        if let Some(document) = self.ledger().artefact::<Document>(key).or_fail(|| "cannot read the ledger".to_owned())? {
+    /// The document as its file says it.
+    fn read(&self, digest: &Digest, path: &Path, password: Option<&str>) -> Result<Document, Failure> {
+        let key = self.read_key(digest);
+        if let Some(document) = self.ledger().artefact::<Document>(&key).or_fail(|| "cannot read the ledger".to_owned())? {
             return Ok(document);
         }
         let reading = self.progress.enter(Stage::Read);
-        let spec = &self.pipeline.spec.document;
-        let limits = Limits { wall: self.pipeline.timeout(), memory_megabytes: spec.memory_mb, ..Limits::default() };
-        let options = ReadOptions { limits, password: password.map(str::to_owned) };
-        let bytes = std::fs::read(path).or_fail(|| format!("cannot read {}", path.display()))?;
-        if Digest::of(&bytes) != *digest {
-            return Err(Error::failure(format!("{} changed while it was read", path.display())).into());
-        }
-        let document =
-            worker::read_isolated(&bytes, &options, &mut |_| {}).map_err(|failed| Failure::Unreadable(failed.error))?;
+        let bytes = bytes_of(path, digest)?;
+        let document = worker::read_isolated(&bytes, &self.read_options(password), &mut |_| {})
+            .map_err(|failed| Failure::Unreadable(failed.error))?;
         reading.done(document.pages.len() as u32);
-        self.ledger().keep_artefact(key, &document).or_fail(|| "cannot write the ledger".to_owned())?;
+        self.ledger().keep_artefact(&key, &document).or_fail(|| "cannot write the ledger".to_owned())?;
         Ok(document)
+    }
+
+    fn read_options(&self, password: Option<&str>) -> ReadOptions {
+        ReadOptions { limits: self.pipeline.limits(), password: password.map(str::to_owned) }
+    }
+
+    /// The document with its scans read by OCR, as far as they can be, and the keys of what follows from it.
+    fn recognise(
+        &self,
+        document: Document,
+        digest: &Digest,
+        path: &Path,
+        password: Option<&str>,
+    ) -> Result<(Document, Keys), Failure> {
+        let keys = self.keys(digest, true);
+        if let Some(kept) = self.ledger().artefact::<Document>(&keys.document).or_fail(|| "cannot read the ledger".to_owned())? {
+            return Ok((kept, keys));
+        }
+        let recognising = self.progress.enter(Stage::Recognise);
+        let bytes = bytes_of(path, digest)?;
+        let store = KeptPages { judge: self, document: self.read_key(digest).digest(), error: Mutex::default() };
+        let recognised = self.recogniser.read_scans(document, &bytes, &self.read_options(password), &store);
+        if let Some(error) = store.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error.into());
+        }
+        let (document, failures) = (recognised.document, recognised.failures);
+        recognising.done(document.pages.iter().filter(|page| page.recognition.is_some()).count() as u32);
+        let keys = match failures.as_slice() {
+            [] => keys,
+            failed => {
+                let failed: Vec<String> = failed.iter().map(|(page, error)| format!("p.{page}: {error}")).collect();
+                let attempt = format!("{}; {}", self.recogniser.identity(), failed.join("; "));
+                self.keys_after(self.recognised_key(digest, &attempt))
+            }
+        };
+        self.ledger().keep_artefact(&keys.document, &document).or_fail(|| "cannot write the ledger".to_owned())?;
+        Ok((document, keys))
     }
 
     /// The artefact under `key`, made and kept where it is not there.
@@ -250,6 +305,47 @@ impl Judge<'_> {
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
         // Every change to the ledger is a transaction: a thread that died within one left nothing behind.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The bytes of a file, which must still be those of the digest.
+fn bytes_of(path: &Path, digest: &Digest) -> Result<Vec<u8>> {
+    let bytes = std::fs::read(path).or_fail(|| format!("cannot read {}", path.display()))?;
+    if Digest::of(&bytes) != *digest {
+        return Err(Error::failure(format!("{} changed while it was read", path.display())));
+    }
+    Ok(bytes)
+}
+
+/// Recognised pages as artefacts of their own: OCR takes seconds per page, and a run that was stopped goes on with the next.
+struct KeptPages<'a> {
+    judge: &'a Judge<'a>,
+    /// The key of the document before OCR.
+    document: Digest,
+    /// What first went wrong with the ledger.
+    error: Mutex<Option<Error>>,
+}
+
+impl KeptPages<'_> {
+    fn key(&self, page: u32) -> ArtefactKey {
+        let parameters = (page, self.judge.recogniser.identity());
+        stage_key("recognised-page", document::VERSION, self.document, &parameters, &[], "")
+    }
+
+    fn note<T>(&self, result: Result<T>) -> Option<T> {
+        result.map_err(|error| self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error).kind()).ok()
+    }
+}
+
+impl PageStore for KeptPages<'_> {
+    fn page(&self, number: u32) -> Option<Page> {
+        let kept = self.judge.ledger().artefact(&self.key(number)).or_fail(|| "cannot read the ledger".to_owned());
+        self.note(kept).flatten()
+    }
+
+    fn keep(&self, page: &Page) {
+        let kept = self.judge.ledger().keep_artefact(&self.key(page.number), page);
+        self.note(kept.or_fail(|| "cannot write the ledger".to_owned()));
     }
 }
 

@@ -14,6 +14,8 @@ use super::report::StageSpeed;
 pub(super) enum Stage {
     /// Bytes to pages of words, in the worker process.
     Read,
+    /// Scans to words, by OCR.
+    Recognise,
     /// Pages to passages.
     Passage,
     /// The encoder and the heads.
@@ -25,12 +27,13 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [Self::Read, Self::Passage, Self::Judge, Self::Summarise, Self::Record];
+    const ALL: [Self; 6] = [Self::Read, Self::Recognise, Self::Passage, Self::Judge, Self::Summarise, Self::Record];
 
     /// The name in reports.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Recognise => "recognise",
             Self::Passage => "passage",
             Self::Judge => "judge",
             Self::Summarise => "summarise",

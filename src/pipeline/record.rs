@@ -59,6 +59,7 @@ pub(super) fn document_record(
         supersedes,
         language: main_language(&judged.passages),
         pages: page_tally(&judged.document),
+        scans: judged.scans,
         warnings: warnings(judged, declared),
         labels_sought: Vec::new(),
         labels_weak: Vec::new(),
@@ -73,7 +74,7 @@ pub(super) fn page_tally(document: &Document) -> PageTally {
     let count = |state: PageState| document.pages.iter().filter(|page| page.state == state).count() as u32;
     PageTally {
         total: document.pages.len() as u32,
-        text: count(PageState::Text) + count(PageState::Invisible),
+        text: [PageState::Text, PageState::TextLayer, PageState::Invisible].into_iter().map(count).sum(),
         ocr: count(PageState::Ocr),
         blank: count(PageState::Blank),
         unread: document.pages.iter().filter(|page| !page.state.is_read()).map(|page| page.number).collect(),
@@ -124,9 +125,17 @@ pub(super) fn flag_candidates(judged: &Judged) -> Vec<FlagCandidate> {
     let label = |page: u32| page_label(&judged.document, page);
     let candidate = |finding: &Finding| {
         let passage = judged.passages.get(finding.passage as usize)?;
-        Some(FlagCandidate::new(finding, passage, &label, verdicts_on(&judged.summary, finding)))
+        let candidate = FlagCandidate::new(finding, passage, &label, verdicts_on(&judged.summary, finding));
+        let ocr_confidence = candidate.page.and_then(|page| ocr_confidence(&judged.document, page));
+        Some(FlagCandidate { ocr_confidence, ..candidate })
     };
     judged.findings.iter().filter_map(candidate).collect()
+}
+
+/// How sure OCR was of a page, in percent; none where its text is the file's own.
+fn ocr_confidence(document: &Document, page: u32) -> Option<u8> {
+    let page = document.pages.get(page.checked_sub(1)? as usize)?;
+    page.recognition.as_ref().filter(|_| page.state == PageState::Ocr).map(|recognition| recognition.confidence)
 }
 
 /// The cases that the rules choose from a document's findings, and how many flags wait for review.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::rules::CaseSpec;
 use crate::digest::Digest;
+use crate::document::Limits;
+use crate::document::ocr::Recogniser;
 use crate::error::{Error, OrFail, Result};
 use crate::finding::rules;
 use crate::finding::taxonomy::Taxonomy;
@@ -64,14 +66,29 @@ pub struct DocumentSpec {
     pub timeout_seconds: u64,
     /// Megabytes of memory that reading one file may take.
     pub memory_mb: u64,
+    /// Whether pages without text are read by OCR: `auto` where Tesseract is installed, `off` never.
+    pub ocr: Ocr,
+    /// Seconds of wall time that OCR of one page may take.
+    pub ocr_timeout_seconds: u64,
     /// Unread pages (scans without OCR, damaged pages) that a whole run may have before it ends with exit code 3.
     pub max_unread_pages: u32,
 }
 
 impl Default for DocumentSpec {
     fn default() -> Self {
-        Self { timeout_seconds: 300, memory_mb: 1024, max_unread_pages: 0 }
+        Self { timeout_seconds: 300, memory_mb: 1024, ocr: Ocr::Auto, ocr_timeout_seconds: 120, max_unread_pages: 0 }
     }
+}
+
+/// Whether pages without text are read by OCR.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ocr {
+    /// Where the program is installed.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
 }
 
 /// How long passages are, in tokens of the encoder.
@@ -173,9 +190,23 @@ impl Pipeline {
         format!("{}@{}", self.spec.name, &self.digest.short()[..4])
     }
 
-    /// The time that reading a file may take.
-    pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.spec.document.timeout_seconds)
+    /// What reading a file may cost.
+    pub fn limits(&self) -> Limits {
+        let spec = &self.spec.document;
+        Limits {
+            wall: Duration::from_secs(spec.timeout_seconds),
+            memory_megabytes: spec.memory_mb,
+            ocr_wall: Duration::from_secs(spec.ocr_timeout_seconds),
+            ..Limits::default()
+        }
+    }
+
+    /// OCR as the pipeline wants it.
+    pub fn recogniser(&self) -> Recogniser {
+        match self.spec.document.ocr {
+            Ocr::Auto => Recogniser::auto(),
+            Ocr::Off => Recogniser::off(),
+        }
     }
 
     /// The options of the passage stage.
@@ -208,8 +239,10 @@ impl Pipeline {
                 format!("passage.target_tokens is {target_tokens} and max_tokens {max_tokens}: 16 <= target <= max <= 480");
             return Err(fault("target_tokens", message));
         }
-        if spec.document.timeout_seconds == 0 || spec.document.memory_mb < 64 {
-            return Err(fault("[document]", "document.timeout_seconds must be at least 1 and memory_mb at least 64".to_owned()));
+        let DocumentSpec { timeout_seconds, ocr_timeout_seconds, memory_mb, .. } = spec.document;
+        if timeout_seconds == 0 || ocr_timeout_seconds == 0 || memory_mb < 64 {
+            let message = "document.timeout_seconds and ocr_timeout_seconds must be at least 1 and memory_mb at least 64";
+            return Err(fault("[document]", message.to_owned()));
         }
         if spec.summary.max_sections == 0 || spec.summary.max_sentences_per_section == 0 || spec.summary.max_quote < 40 {
             return Err(fault(

@@ -8,7 +8,7 @@ use super::repair::{CheckedSentence, CheckedSummary, Fate};
 use super::report::SentenceCounts;
 use crate::config::UiLanguage;
 use crate::digest::Digest;
-use crate::document::{BoundingBox, Document, DocumentWarning, HiddenReason, Metadata, PageState};
+use crate::document::{BoundingBox, DOUBTFUL, Document, DocumentWarning, HiddenReason, Metadata, Page, PageState, Recognition};
 use crate::finding::taxonomy::Taxonomy;
 use crate::finding::{Finding, Method, rules};
 use crate::language::offsets::CodePoints;
@@ -302,8 +302,37 @@ pub struct PageView {
     pub label: Option<String>,
     /// How it was read.
     pub state: PageState,
+    /// What read it, where its text was recognised by OCR.
+    pub recognition: Option<Recognition>,
+    /// The words that OCR was not sure of, in reading order: at most [`MOST_DOUBTFUL`].
+    pub doubtful: Vec<DoubtfulWord>,
     /// The passages that stand on it, in reading order.
     pub passages: Vec<PassageView>,
+}
+
+/// A word that OCR was not sure of.
+#[derive(Clone, Debug, Serialize)]
+pub struct DoubtfulWord {
+    /// The word as recognised.
+    pub text: String,
+    /// How sure OCR is, in percent.
+    pub confidence: u8,
+    /// Its box on the page, in points with a top-left origin.
+    pub bbox: BoundingBox,
+}
+
+/// The most doubtful words that a page is shown with.
+pub const MOST_DOUBTFUL: usize = 200;
+
+/// The words of a page that OCR was not sure of.
+pub fn doubtful_words(page: &Page) -> Vec<DoubtfulWord> {
+    let shown = page.blocks.iter().filter(|block| block.hidden.is_none());
+    let words = shown.flat_map(|block| &block.lines).flat_map(|line| &line.words);
+    let doubtful = words.filter_map(|word| {
+        let confidence = word.confidence.filter(|confidence| *confidence < DOUBTFUL)?;
+        Some(DoubtfulWord { text: word.text.clone(), confidence, bbox: word.bbox })
+    });
+    doubtful.take(MOST_DOUBTFUL).collect()
 }
 
 /// A passage as shown on its page.
@@ -419,6 +448,8 @@ fn warning_name(code: &str, language: UiLanguage) -> &str {
         "limit-reached" => ("a limit was reached", "超過處理上限"),
         "repaired" => ("the file was repaired", "檔案經修復後讀取"),
         "page-unreadable" => ("unreadable page", "頁面無法讀取"),
+        "ocr" => ("text recognised by OCR", "文字係由 OCR 辨識"),
+        "ocr-absent" | "ocr-off" | "ocr-failed" => ("scan not read", "掃描頁未讀取"),
         "reading-interrupted" => ("reading was interrupted", "讀取中斷"),
         other => return other,
     };

@@ -47,6 +47,7 @@ pub fn fill(data: &Path, connectors: &Value, labels: &[(&str, f32)]) -> std::pat
         supersedes: None,
         language: "en".to_owned(),
         pages: PageTally::default(),
+        scans: 0,
         warnings: Vec::new(),
         labels_sought: Vec::new(),
         labels_weak: Vec::new(),
@@ -88,6 +89,7 @@ fn flag(label: &str, score: f32) -> FlagCandidate {
         section: None,
         words: Vec::new(),
         verdicts: Vec::new(),
+        ocr_confidence: None,
     }
 }
 

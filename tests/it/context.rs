@@ -38,6 +38,8 @@ impl TestContext {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).current_dir(&self.folder).env_clear();
+        // Whether OCR is installed on the machine must not matter, either.
+        command.env("SCRUTINEER_TESSERACT", "no-ocr-in-tests");
         command
     }
 

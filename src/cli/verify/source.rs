@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{read_bytes, text_of};
+use crate::document::ocr::{NoStore, Recogniser};
 use crate::document::{DocumentError, ReadOptions, worker};
 use crate::error::{OrFail, Result};
 use crate::language::Span;
@@ -45,11 +46,14 @@ fn unwrapped(text: &str) -> String {
     out
 }
 
-/// The sentences of a PDF with their pages, hidden text left out. Unread pages make the source incomplete.
+/// The sentences of a PDF with their pages, hidden text left out. Scans are read by OCR where it is installed; unread pages make the
+/// source incomplete.
 fn read_pdf(path: &Path, bytes: &[u8]) -> Result<SourceFile> {
-    let document = worker::read_isolated(bytes, &ReadOptions::default(), &mut |_| {})
+    let options = ReadOptions::default();
+    let document = worker::read_isolated(bytes, &options, &mut |_| {})
         .map_err(DocumentError::from)
         .or_fail(|| format!("cannot read {}", path.display()))?;
+    let document = Recogniser::auto().read_scans(document, bytes, &options, &NoStore).document;
     let mut file = SourceFile {
         text: String::new(),
         sentences: Vec::new(),

@@ -125,6 +125,7 @@ impl Interpreter<'_> {
             tag: self.tag,
             paint: if state.fill_alpha < 0.9 && !stroked { Paint::Unknown } else { paint },
             hidden,
+            confidence: None,
             order: self.order,
         };
         if hidden.is_none() {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 
-use super::protocol::{self, Frame, Request, VERSION};
+use super::protocol::{self, Frame, Request, Task, VERSION};
+use crate::document::render::{Rendered, render_pages};
 use crate::document::{DocumentError, Limits, read_pages};
 
 /// The `worker` command: one file from standard input, frames to standard output.
@@ -28,7 +29,7 @@ pub fn serve() -> io::Result<()> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
     drop(input);
-    rehearse_fault(&mut output)?;
+    rehearse_fault(&request.task, &mut output)?;
     // A panic in a parser is a crash of this file, told as such; the parent would else learn only of an exit code.
     let result = catch_unwind(AssertUnwindSafe(|| answer(bytes, &request, &mut output)));
     match result {
@@ -45,34 +46,48 @@ pub fn serve() -> io::Result<()> {
 }
 
 fn answer(bytes: Vec<u8>, request: &Request, output: &mut impl Write) -> io::Result<()> {
+    let bytes = Arc::new(bytes);
+    // A parent that is gone is noticed when the next page is written.
     let mut broken_pipe = None;
+    let mut gone = |error| {
+        broken_pipe = Some(error);
+        DocumentError::Crashed { detail: "the parent is gone".to_owned() }
+    };
     let output = std::cell::RefCell::new(output);
-    let facts = read_pages(
-        Arc::new(bytes),
-        &request.options,
-        &mut |pages| {
-            // A parent that is gone is noticed at the next page.
-            let _ = protocol::write(*output.borrow_mut(), &Frame::Opened { version: VERSION, pages });
-        },
-        &mut |page| {
-            protocol::write(*output.borrow_mut(), &Frame::Page(Box::new(page))).map_err(|error| {
-                broken_pipe = Some(error);
-                DocumentError::Crashed { detail: "the parent is gone".to_owned() }
-            })?;
-            if fault().as_deref() == Some("hang-after-page") {
-                hang();
-            }
-            Ok(())
-        },
-    );
+    let send = |frame: &Frame| protocol::write(*output.borrow_mut(), frame);
+    let last = match &request.task {
+        Task::Read => {
+            let facts = read_pages(
+                bytes,
+                &request.options,
+                &mut |pages| {
+                    let _ = send(&Frame::Opened { version: VERSION, pages });
+                },
+                &mut |page| {
+                    send(&Frame::Page(Box::new(page))).map_err(&mut gone)?;
+                    if fault().as_deref() == Some("hang-after-page") {
+                        hang();
+                    }
+                    Ok(())
+                },
+            );
+            facts.map(|facts| Frame::Done(Box::new(facts)))
+        }
+        Task::Render(pages) => {
+            let rendered = render_pages(bytes, &request.options, pages, &mut |page| {
+                let frame = match page {
+                    Rendered::Picture(picture) => Frame::Picture(Box::new(picture)),
+                    Rendered::Broken(page, detail) => Frame::NoPicture { page, detail },
+                };
+                send(&frame).map_err(&mut gone)
+            });
+            rendered.map(|()| Frame::AllRendered)
+        }
+    };
     if let Some(error) = broken_pipe {
         return Err(error);
     }
-    let last = match facts {
-        Ok(facts) => Frame::Done(Box::new(facts)),
-        Err(error) => Frame::Failed(error),
-    };
-    protocol::write(*output.borrow_mut(), &last)
+    send(&last.unwrap_or_else(Frame::Failed))
 }
 
 /// Bounds memory and processor time and shuts off the file system. Best effort: an old kernel lacks landlock, and the limits may
@@ -94,7 +109,7 @@ fn confine(limits: &Limits) {
 }
 
 /// The fault to rehearse, so that the parent's answer to each can be tested: SCRUTINEER_WORKER_FAULT = hang, hang-after-page,
-/// spin, crash, oom or rubbish. Read by the worker alone.
+/// spin, crash, oom or rubbish; with `render-` before it, when pages are rendered and not before. Read by the worker alone.
 fn fault() -> Option<String> {
     std::env::var("SCRUTINEER_WORKER_FAULT").ok()
 }
@@ -105,8 +120,13 @@ fn hang() -> ! {
     }
 }
 
-fn rehearse_fault(output: &mut impl Write) -> io::Result<()> {
-    match fault().as_deref() {
+fn rehearse_fault(task: &Task, output: &mut impl Write) -> io::Result<()> {
+    let named = fault();
+    let fault = match task {
+        Task::Read => named.as_deref(),
+        Task::Render(_) => named.as_deref().and_then(|named| named.strip_prefix("render-")),
+    };
+    match fault {
         Some("hang") => hang(),
         Some("crash") => std::process::abort(),
         Some("spin") => {

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::protocol::{self, Frame, Request, VERSION};
+use super::protocol::{self, Frame, Request, Task, VERSION};
 use crate::digest::Digest;
+use crate::document::render::Rendered;
 use crate::document::{Document, DocumentError, DocumentWarning, Facts, Metadata, Page, PageState, ReadOptions};
 
 /// A program that answers to `worker`.
@@ -80,6 +81,68 @@ impl Worker {
         if bytes.is_empty() {
             return Err(interrupted(DocumentError::Empty));
         }
+        let mut received = Received::default();
+        let mut facts = None;
+        let clock = Clock::Whole(options.limits.wall);
+        let outcome = self.converse(bytes, options, Task::Read, clock, &mut |frame| match frame {
+            Frame::Opened { version: VERSION, pages } => {
+                received.expected = Some(pages);
+                None
+            }
+            Frame::Page(page) => {
+                on_page(&page);
+                received.pages.push(*page);
+                None
+            }
+            Frame::Done(read) => {
+                facts = Some(*read);
+                Some(Outcome::Done)
+            }
+            other => Some(other.unexpected()),
+        });
+        match (outcome, facts) {
+            (Ok(()), Some(facts)) => Ok(facts.into_document(id, received.pages)),
+            (Ok(()), None) => Err(interrupted(crashed("it ended without an answer".to_owned()))),
+            (Err(error), _) => Err(Interrupted { partial: received.into_partial(id, &error).map(Box::new), error }),
+        }
+    }
+
+    /// Renders pages (numbers from 1) of a file. Each is handed to `on_page`, which may take its time: the clock runs only while the
+    /// next one is waited for.
+    ///
+    /// # Errors
+    /// What is wrong with the file, or what the worker died of; the pages handed on before are sound.
+    pub(in crate::document) fn render(
+        &self,
+        bytes: &[u8],
+        options: &ReadOptions,
+        pages: &[u32],
+        on_page: &mut dyn FnMut(Rendered),
+    ) -> Result<(), DocumentError> {
+        let task = Task::Render(pages.to_vec());
+        self.converse(bytes, options, task, Clock::Each(options.limits.render_wall), &mut |frame| match frame {
+            Frame::Picture(picture) if picture.is_whole() => {
+                on_page(Rendered::Picture(*picture));
+                None
+            }
+            Frame::NoPicture { page, detail } => {
+                on_page(Rendered::Broken(page, detail));
+                None
+            }
+            Frame::AllRendered => Some(Outcome::Done),
+            other => Some(other.unexpected()),
+        })
+    }
+
+    /// Starts a worker, gives it the file and the task, and hands its frames on until one of them ends the conversation.
+    fn converse(
+        &self,
+        bytes: &[u8],
+        options: &ReadOptions,
+        task: Task,
+        clock: Clock,
+        on_frame: &mut dyn FnMut(Frame) -> Option<Outcome>,
+    ) -> Result<(), DocumentError> {
         let mut child = Command::new(&self.program)
             .arg("worker")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -87,12 +150,48 @@ impl Worker {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| interrupted(crashed(format!("{} cannot be started: {error}", self.program.display()))))?;
-        let mut received = Received::default();
-        let outcome = converse(&mut child, bytes, options, &mut received, on_page);
-        match outcome {
-            Ok(facts) => Ok(facts.into_document(id, received.pages)),
-            Err(error) => Err(Interrupted { partial: received.into_partial(id, &error).map(Box::new), error }),
+            .map_err(|error| crashed(format!("{} cannot be started: {error}", self.program.display())))?;
+        let request = Request { version: VERSION, options: options.clone(), task };
+        converse(&mut child, bytes, &request, clock, on_frame)
+    }
+}
+
+/// How long the worker may take.
+#[derive(Clone, Copy)]
+enum Clock {
+    /// For everything.
+    Whole(Duration),
+    /// For each frame, from when it is waited for.
+    Each(Duration),
+}
+
+impl Clock {
+    const fn limit(self) -> Duration {
+        match self {
+            Self::Whole(limit) | Self::Each(limit) => limit,
+        }
+    }
+
+    /// How many frames may wait to be taken; then the child waits. A picture is large: only one is made ahead.
+    const fn waiting(self) -> usize {
+        match self {
+            Self::Whole(_) => 4,
+            Self::Each(_) => 0,
+        }
+    }
+}
+
+impl Frame {
+    fn is_last(&self) -> bool {
+        !matches!(self, Self::Opened { .. } | Self::Page(_) | Self::Picture(_) | Self::NoPicture { .. })
+    }
+
+    /// What a frame means that does not answer the question.
+    fn unexpected(self) -> Outcome {
+        match self {
+            Self::Failed(error) => Outcome::Failed(error),
+            Self::Opened { .. } => Outcome::Wrong("it is another version of scrutineer".to_owned()),
+            _ => Outcome::Wrong("it answers what was not asked".to_owned()),
         }
     }
 }
@@ -119,6 +218,7 @@ impl Received {
                 state: PageState::Unreadable,
                 blocks: Vec::new(),
                 unmapped_glyphs: 0,
+                recognition: None,
             });
         }
         let message = format!("reading ended after {arrived} of {expected} pages: {error}");
@@ -130,46 +230,44 @@ impl Received {
 fn converse(
     child: &mut Child,
     bytes: &[u8],
-    options: &ReadOptions,
-    received: &mut Received,
-    on_page: &mut dyn FnMut(&Page),
-) -> Result<Facts, DocumentError> {
+    request: &Request,
+    clock: Clock,
+    on_frame: &mut dyn FnMut(Frame) -> Option<Outcome>,
+) -> Result<(), DocumentError> {
     let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
         return Err(crashed("its pipes could not be opened".to_owned()));
     };
-    let deadline = Instant::now() + options.limits.wall;
+    let started = Instant::now();
     thread::scope(|scope| {
         scope.spawn(move || {
-            let request = Request { version: VERSION, options: options.clone() };
             // A child that dies early closes the pipe; what it died of is told by its status.
-            let _ = protocol::write(&mut stdin, &request).and_then(|()| stdin.write_all(bytes));
+            let _ = protocol::write(&mut stdin, request).and_then(|()| stdin.write_all(bytes));
         });
         let complaints = scope.spawn(move || last_words(stderr));
-        // A few pages may wait here; then the child waits.
-        let (sender, frames) = mpsc::sync_channel(4);
+        let (sender, frames) = mpsc::sync_channel(clock.waiting());
         scope.spawn(move || {
             let mut stdout = BufReader::with_capacity(1 << 16, stdout);
             loop {
                 let frame = protocol::read::<Frame>(&mut stdout).transpose();
-                let is_last = !matches!(frame, Some(Ok(Frame::Opened { .. } | Frame::Page(_))));
+                let is_last = !matches!(&frame, Some(Ok(frame)) if !frame.is_last());
                 if sender.send(frame).is_err() || is_last {
                     break;
                 }
             }
         });
         let outcome = loop {
-            match frames.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Some(Ok(Frame::Opened { version, pages }))) if version == VERSION => received.expected = Some(pages),
-                Ok(Some(Ok(Frame::Opened { .. }))) => break Outcome::Wrong("it is another version of scrutineer".to_owned()),
-                Ok(Some(Ok(Frame::Page(page)))) => {
-                    on_page(&page);
-                    received.pages.push(*page);
-                }
-                Ok(Some(Ok(Frame::Done(facts)))) => break Outcome::Done(facts),
-                Ok(Some(Ok(Frame::Failed(error)))) => break Outcome::Failed(error),
-                Ok(Some(Err(error))) => break Outcome::Wrong(format!("its answer cannot be read: {error}")),
-                Ok(None) | Err(RecvTimeoutError::Disconnected) => break Outcome::Ended,
-                Err(RecvTimeoutError::Timeout) => break Outcome::TimedOut,
+            let left = match clock {
+                Clock::Whole(limit) => limit.saturating_sub(started.elapsed()),
+                Clock::Each(limit) => limit,
+            };
+            let outcome = match frames.recv_timeout(left) {
+                Ok(Some(Ok(frame))) => on_frame(frame),
+                Ok(Some(Err(error))) => Some(Outcome::Wrong(format!("its answer cannot be read: {error}"))),
+                Ok(None) | Err(RecvTimeoutError::Disconnected) => Some(Outcome::Ended),
+                Err(RecvTimeoutError::Timeout) => Some(Outcome::TimedOut),
+            };
+            if let Some(outcome) = outcome {
+                break outcome;
             }
         };
         drop(frames);
@@ -180,17 +278,17 @@ fn converse(
         let status = child.wait();
         let complaint = complaints.join().unwrap_or_default();
         match outcome {
-            Outcome::Done(facts) => Ok(*facts),
+            Outcome::Done => Ok(()),
             Outcome::Failed(error) => Err(error),
-            Outcome::TimedOut => Err(DocumentError::TimedOut { seconds: options.limits.wall.as_secs() }),
+            Outcome::TimedOut => Err(DocumentError::TimedOut { seconds: clock.limit().as_secs() }),
             Outcome::Wrong(detail) => Err(crashed(detail)),
-            Outcome::Ended => Err(cause_of_death(status, &complaint, options)),
+            Outcome::Ended => Err(cause_of_death(status, &complaint, &request.options)),
         }
     })
 }
 
 enum Outcome {
-    Done(Box<Facts>),
+    Done,
     Failed(DocumentError),
     TimedOut,
     Wrong(String),

@@ -5,10 +5,11 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::document::render::Picture;
 use crate::document::{DocumentError, Facts, Page, ReadOptions};
 
 /// Raised whenever a message changes. Parent and child are one program, so a difference means a wrong SCRUTINEER_WORKER.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The largest message accepted. A page of 400,000 glyphs stays below.
 const LARGEST_MESSAGE: u32 = 256 << 20;
@@ -18,6 +19,16 @@ const LARGEST_MESSAGE: u32 = 256 << 20;
 pub(super) struct Request {
     pub(super) version: u32,
     pub(super) options: ReadOptions,
+    pub(super) task: Task,
+}
+
+/// What the child is to do with the file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Task {
+    /// Read all pages.
+    Read,
+    /// Render these pages, from 1.
+    Render(Vec<u32>),
 }
 
 /// What the child answers.
@@ -29,8 +40,17 @@ pub(super) enum Frame {
         pages: u32,
     },
     Page(Box<Page>),
-    /// All pages were sent.
+    /// A page as asked for by [`Task::Render`].
+    Picture(Box<Picture>),
+    /// A page that broke the renderer; why, for people.
+    NoPicture {
+        page: u32,
+        detail: String,
+    },
+    /// All pages were read and sent.
     Done(Box<Facts>),
+    /// All pages that could be rendered were sent.
+    AllRendered,
     Failed(DocumentError),
 }
 

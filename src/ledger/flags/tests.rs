@@ -25,6 +25,7 @@ fn candidate(label: &str, evidence: &str, page: u32) -> FlagCandidate {
         section: None,
         words: Vec::new(),
         verdicts: Vec::new(),
+        ocr_confidence: None,
     }
 }
 

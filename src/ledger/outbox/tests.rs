@@ -117,6 +117,7 @@ fn candidate(label: &str, score: f32) -> FlagCandidate {
         section: None,
         words: Vec::new(),
         verdicts: Vec::new(),
+        ocr_confidence: None,
     }
 }
 

@@ -1,0 +1,258 @@
+//! A page as displayed -> a grey picture for OCR, by hayro. Runs in the worker process alone: pictures in a PDF are compressed, and
+//! what a few hostile bytes unpack to is bounded there by the limit on memory.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use hayro::hayro_interpret::InterpreterSettings;
+use hayro::vello_cpu::color::palette::css::WHITE;
+use hayro::{PixmapSettings, RenderCache, RenderSettings, render};
+use hayro_syntax::page::Page as Source;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{DocumentError, ReadOptions, open};
+
+/// Points per inch.
+const POINTS: f32 = 72.0;
+/// Dots per inch where the page is not larger than [`MOST_PIXELS`] at that. OCR engines are trained on print at 300.
+const RESOLUTION: f32 = 300.0;
+/// The most pixels of a picture: an A3 page at 300 dots per inch has 17 million. Larger pages are scaled down.
+const MOST_PIXELS: f32 = 25e6;
+/// The longest edge of a picture, in pixels: what Tesseract accepts is below 32,768.
+const LONGEST_EDGE: f32 = 20_000.0;
+
+/// A page as displayed, in grey.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Picture {
+    /// The file page, from 1.
+    pub(super) page: u32,
+    /// Pixels from left to right.
+    pub(super) width: u32,
+    /// Pixels from top to bottom.
+    pub(super) height: u32,
+    /// Pixels per inch of the page.
+    pub(super) resolution: f32,
+    /// One byte per pixel, 0 black, row by row from the top.
+    pub(super) pixels: Pixels,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "page {}: {} x {} at {} dpi", self.page, self.width, self.height, self.resolution)
+    }
+}
+
+impl Picture {
+    /// Pixels per point.
+    pub(super) fn scale(&self) -> f32 {
+        self.resolution / POINTS
+    }
+
+    /// Whether there are as many pixels as width and height say.
+    pub(super) fn is_whole(&self) -> bool {
+        self.width > 0 && self.height > 0 && u64::from(self.width) * u64::from(self.height) == self.pixels.0.len() as u64
+    }
+
+    /// The same, turned clockwise by so many quarter turns.
+    pub(super) fn turned(&self, quarters: u8) -> Self {
+        let (width, height) = (self.width as usize, self.height as usize);
+        let pixels = &self.pixels.0;
+        let turned: Vec<u8> = match quarters % 4 {
+            1 => (0..width).flat_map(|x| (0..height).rev().map(move |y| pixels[y * width + x])).collect(),
+            2 => pixels.iter().rev().copied().collect(),
+            3 => (0..width).rev().flat_map(|x| (0..height).map(move |y| pixels[y * width + x])).collect(),
+            _ => pixels.clone(),
+        };
+        let (width, height) = if quarters % 2 == 1 { (self.height, self.width) } else { (self.width, self.height) };
+        Self { page: self.page, width, height, resolution: self.resolution, pixels: Pixels(turned) }
+    }
+}
+
+/// Pixels; as one piece of bytes in messages.
+#[derive(Clone, PartialEq)]
+pub(super) struct Pixels(pub(super) Vec<u8>);
+
+impl Serialize for Pixels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pixels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Pixels;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Pixels, E> {
+                Ok(Pixels(bytes.to_vec()))
+            }
+
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Pixels, E> {
+                Ok(Pixels(bytes))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Pixels, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = items.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(Pixels(bytes))
+            }
+        }
+        deserializer.deserialize_byte_buf(Bytes)
+    }
+}
+
+/// A page that was asked for.
+#[derive(Debug)]
+pub(super) enum Rendered {
+    /// Its picture.
+    Picture(Picture),
+    /// It broke the renderer; why, for people.
+    Broken(u32, String),
+}
+
+/// Renders pages (numbers from 1), handing each on as it is done.
+pub(super) fn render_pages(
+    bytes: Arc<Vec<u8>>,
+    options: &ReadOptions,
+    pages: &[u32],
+    on_page: &mut dyn FnMut(Rendered) -> Result<(), DocumentError>,
+) -> Result<(), DocumentError> {
+    let opened = catch_unwind(|| open::open(bytes, options.password.as_deref()))
+        .unwrap_or_else(|_| Err(DocumentError::Damaged { detail: "its structure broke the parser".to_owned() }))?;
+    for &number in pages {
+        let source = (number as usize).checked_sub(1).and_then(|index| opened.pdf.pages().get(index));
+        let rendered = match source {
+            None => Rendered::Broken(number, "the file has no such page".to_owned()),
+            Some(source) => match catch_unwind(AssertUnwindSafe(|| picture(source, number))) {
+                Ok(Some(picture)) => Rendered::Picture(picture),
+                Ok(None) => Rendered::Broken(number, "the page has no size".to_owned()),
+                Err(_) => Rendered::Broken(number, "the page broke the renderer".to_owned()),
+            },
+        };
+        on_page(rendered)?;
+    }
+    Ok(())
+}
+
+/// The picture of one page; none where the page has no size.
+fn picture(source: &Source<'_>, number: u32) -> Option<Picture> {
+    let (width, height) = source.render_dimensions();
+    let scale = scale(width, height)?;
+    // A cache of its own for each page: what it holds of decoded pictures would grow with the file.
+    let pixmap = render(
+        source,
+        &RenderCache::new(),
+        &InterpreterSettings::default(),
+        &RenderSettings::default(),
+        &PixmapSettings { x_scale: scale, y_scale: scale, bg_color: WHITE },
+    );
+    // On white ground every pixel is opaque, so premultiplied values are the values. The weights are those of ITU-R BT.601.
+    let grey = |pixel: &[u8]| ((77 * u32::from(pixel[0]) + 150 * u32::from(pixel[1]) + 29 * u32::from(pixel[2])) >> 8) as u8;
+    let pixels = pixmap.data_as_u8_slice().chunks_exact(4).map(grey).collect();
+    let picture = Picture {
+        page: number,
+        width: u32::from(pixmap.width()),
+        height: u32::from(pixmap.height()),
+        resolution: scale * POINTS,
+        pixels: Pixels(pixels),
+    };
+    picture.is_whole().then_some(picture)
+}
+
+/// Pixels per point for a page of this size in points; none for a page without a size.
+fn scale(width: f32, height: f32) -> Option<f32> {
+    let sound = |length: f32| length.is_finite() && length > 0.0;
+    if !sound(width) || !sound(height) {
+        return None;
+    }
+    let by_area = (MOST_PIXELS / (width * height)).sqrt();
+    let by_edge = LONGEST_EDGE / width.max(height);
+    let scale = (RESOLUTION / POINTS).min(by_area).min(by_edge);
+    (scale * width.min(height) >= 1.0).then_some(scale)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::document::sample::{pdf, pdf_with};
+
+    fn rendered(bytes: Vec<u8>, pages: &[u32]) -> Vec<Rendered> {
+        let mut out = Vec::new();
+        render_pages(Arc::new(bytes), &ReadOptions::default(), pages, &mut |page| {
+            out.push(page);
+            Ok(())
+        })
+        .unwrap();
+        out
+    }
+
+    fn picture_of(bytes: Vec<u8>) -> Picture {
+        match rendered(bytes, &[1]).remove(0) {
+            Rendered::Picture(picture) => picture,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The middle of the dark pixels, as a share of width and height.
+    fn dark_at(picture: &Picture) -> (f32, f32) {
+        let dark = picture.pixels.0.iter().enumerate().filter(|(_, grey)| **grey < 128).map(|(index, _)| index);
+        let places: Vec<(usize, usize)> =
+            dark.map(|index| (index % picture.width as usize, index / picture.width as usize)).collect();
+        assert!(!places.is_empty());
+        let middle = |sum: usize, length: u32| sum as f32 / places.len() as f32 / length as f32;
+        (middle(places.iter().map(|p| p.0).sum(), picture.width), middle(places.iter().map(|p| p.1).sum(), picture.height))
+    }
+
+    #[test]
+    fn a_page_is_rendered_as_displayed() {
+        // A black square in the corner at the top left of the sheet.
+        let square = "0 g 20 740 40 40 re f";
+        for (turn, x, y) in [(0, 0.07, 0.05), (90, 0.95, 0.07), (180, 0.93, 0.95), (270, 0.05, 0.93)] {
+            let picture = picture_of(pdf_with(&[square], "", &format!("/Rotate {turn}")));
+            let size = if turn % 180 == 0 { (2500, 3333) } else { (3333, 2500) };
+            assert_eq!((picture.width, picture.height), size);
+            let at = dark_at(&picture);
+            assert!((at.0 - x).abs() < 0.01 && (at.1 - y).abs() < 0.01, "turned by {turn}: {at:?}");
+        }
+    }
+
+    #[test]
+    fn a_picture_turns() {
+        let pixels = Pixels(vec![1, 2, 3, 4, 5, 6]);
+        let picture = Picture { page: 1, width: 3, height: 2, resolution: 72.0, pixels };
+        assert_eq!(picture.turned(1).pixels.0, [4, 1, 5, 2, 6, 3]);
+        assert_eq!(picture.turned(2).pixels.0, [6, 5, 4, 3, 2, 1]);
+        assert_eq!(picture.turned(3).pixels.0, [3, 6, 2, 5, 1, 4]);
+        assert_eq!((picture.turned(1).width, picture.turned(1).height), (2, 3));
+        assert!(picture.turned(1).turned(3) == picture && picture.turned(4) == picture);
+    }
+
+    #[test]
+    fn no_page_gives_more_pixels_than_allowed() {
+        for (width, height) in [(595.0, 842.0), (2384.0, 3370.0), (14_400.0, 14_400.0), (14_400.0, 30.0), (1e9, 1e9)] {
+            let Some(scale) = scale(width, height) else { continue };
+            assert!(width * scale * height * scale <= 1.001 * MOST_PIXELS, "{width} x {height}");
+            assert!((width * scale).max(height * scale) <= 1.001 * LONGEST_EDGE, "{width} x {height}");
+        }
+        assert_eq!(scale(612.0, 792.0), Some(RESOLUTION / POINTS));
+        assert_eq!(scale(0.0, 792.0), None);
+        assert_eq!(scale(f32::NAN, 792.0), None);
+        assert_eq!(scale(1e9, 1.0), None);
+    }
+
+    #[test]
+    fn what_cannot_be_rendered_is_told() {
+        assert!(matches!(rendered(pdf(&[""]), &[9]).as_slice(), [Rendered::Broken(9, _)]));
+        assert!(matches!(rendered(pdf(&[""]), &[0]).as_slice(), [Rendered::Broken(0, _)]));
+    }
+}
