@@ -10,6 +10,7 @@ mod attention;
 mod int8;
 mod mapping;
 mod normalise;
+mod order;
 mod product;
 mod profile;
 mod simd;
