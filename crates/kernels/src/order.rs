@@ -100,3 +100,28 @@ impl Reach {
         self.0.iter().zip(&other.0).map(|(a, b)| a.saturating_add(*b)).fold(0, u8::max)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_group_has_one_place_in_a_class_that_it_fits() {
+        // 40 groups of all sizes of weights, the last ones too large for anything.
+        let weight = |group: usize, at: usize| ((group * 3 + at * 7) % (2 * group + 1)) as i32 - group as i32;
+        let chunk = |group: usize| Chunk(std::array::from_fn(|at| weight(group, at) as i8));
+        let chunks: Vec<Chunk> = (0..40).map(|group| chunk(group * 3)).chain([Chunk([i8::MIN; 64])]).collect();
+        let order = Order::new(&chunks, chunks.len());
+        for half in 0..2 {
+            let reach = |group: &u16| Reach::of(&chunks[usize::from(*group)].0[32 * half..][..32]);
+            let [pairs, singles, wide] = order.of(half);
+            assert!(!pairs.is_empty() && !wide.is_empty() && pairs.len().is_multiple_of(2));
+            assert!(pairs.as_chunks::<2>().0.iter().all(|[a, b]| reach(a).with(&reach(b)) <= MOST));
+            assert!(singles.iter().all(|group| reach(group).largest() <= MOST));
+            assert!(wide.iter().all(|group| reach(group).largest() > MOST));
+            let mut all = [pairs, singles, wide].concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..41).collect::<Vec<u16>>());
+        }
+    }
+}
