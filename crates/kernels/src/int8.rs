@@ -5,9 +5,6 @@
 //! (Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2.3;
 //! here the activations' range is taken from each row as it comes, so a row's result depends on no other row.)
 
-use std::sync::OnceLock;
-
-use crate::order::Order;
 use crate::profile::{Profile, dispatched};
 use crate::simd::{LANES, Simd, gelu, vectors};
 
@@ -24,16 +21,6 @@ const LONGEST: usize = 1 << 15;
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Chunk(pub(crate) [i8; 64]);
-
-/// The weights of 64 outputs.
-pub(crate) struct Panel<'a> {
-    /// Its number in the layer.
-    pub(crate) index: usize,
-    /// Four parts of sixteen outputs, in each a chunk for each group of inputs.
-    pub(crate) chunks: &'a [Chunk],
-    /// The order of the layer, for the form that takes one.
-    pub(crate) order: &'a Order,
-}
 
 /// What follows a linear layer in the same pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +42,6 @@ pub struct PackedLinear {
     scales: Vec<[f32; LANES]>,
     biases: Vec<[f32; LANES]>,
     sums: Vec<[i32; LANES]>,
-    /// Found by the first product that asks for it.
-    order: OnceLock<Order>,
 }
 
 impl PackedLinear {
@@ -76,7 +61,6 @@ impl PackedLinear {
             scales: vec![[0.0; LANES]; padded / LANES],
             biases: vec![[0.0; LANES]; padded / LANES],
             sums: vec![[0; LANES]; padded / LANES],
-            order: OnceLock::new(),
         };
         packed.biases.as_flattened_mut()[..outputs].copy_from_slice(biases);
         let mut count = 0;
@@ -93,12 +77,6 @@ impl PackedLinear {
         }
         assert_eq!(count, outputs, "the rows do not fit the layer");
         packed
-    }
-
-    /// The order in which groups are taken; an empty one where it is not needed.
-    fn order(&self, needed: bool) -> &Order {
-        static NONE: Order = Order::none();
-        if needed { self.order.get_or_init(|| Order::new(&self.chunks, self.inputs.div_ceil(GROUP))) } else { &NONE }
     }
 
     /// The length of a row that goes in.
@@ -118,7 +96,7 @@ impl PackedLinear {
     pub fn apply(&self, profile: Profile, input: &Quantised, activation: Activation, output: &mut [f32]) {
         assert_eq!(input.width, self.inputs, "the input has rows of another length");
         assert_eq!(input.profile, Some(profile), "the input was taken by another form");
-        assert_eq!(output.len(), input.count() * self.outputs, "the output has another size");
+        assert_eq!(output.len(), input.rows() * self.outputs, "the output has another size");
         linear_dispatched(profile, self, input, activation, output);
     }
 }
@@ -129,9 +107,9 @@ pub struct Quantised {
     width: usize,
     /// The form whose levels these are.
     profile: Option<Profile>,
-    /// Rows of `width` levels padded to whole groups.
+    /// Rows of `width` levels padded to whole groups, for the forms that multiply bytes…
     pub(crate) bytes: Vec<u8>,
-    /// The same as words, where the form takes them: widened once, not again for every panel of weights.
+    /// …and for the one that multiplies 16-bit words.
     pub(crate) words: Vec<i16>,
     scales: Vec<f32>,
     zeros: Vec<i32>,
@@ -152,19 +130,8 @@ impl Quantised {
         quantise_dispatched(profile, values, self);
     }
 
-    fn count(&self) -> usize {
+    fn rows(&self) -> usize {
         self.scales.len()
-    }
-
-    /// `R` rows from `first` of levels kept in either way.
-    #[inline(always)]
-    pub(crate) fn rows<'a, T, const R: usize>(&self, levels: &'a [T], first: usize) -> [&'a [T]; R] {
-        let stride = self.stride();
-        let mut rows: [&[T]; R] = [&[]; R];
-        for (offset, row) in rows.iter_mut().enumerate() {
-            *row = &levels[(first + offset) * stride..][..stride];
-        }
-        rows
     }
 
     fn stride(&self) -> usize {
@@ -178,10 +145,11 @@ dispatched!(fn linear_dispatched(weights: &PackedLinear, input: &Quantised, acti
 #[inline(always)]
 fn quantise<S: Simd>(simd: S, values: &[f32], target: &mut Quantised) {
     let (width, stride) = (target.width, target.stride());
-    let rows = values.len() / width;
-    target.bytes.resize(rows * stride, 0);
-    target.words.resize(if S::WORDS { rows * stride } else { 0 }, 0);
-    for (row, values) in values.chunks_exact(width).enumerate() {
+    // Taken out while scales and zero points are written beside them.
+    let mut levels = std::mem::take(simd.levels_mut(target));
+    levels.resize(values.len() / width * stride, S::Level::default());
+    let rows = values.chunks_exact(width).zip(levels.chunks_exact_mut(stride));
+    for ((values, levels), (scale, zero)) in rows.zip(target.scales.iter_mut().zip(&mut target.zeros)) {
         let whole = width / LANES * LANES;
         let (mut smallest, mut largest) = (simd.splat(0.0), simd.splat(0.0));
         for vector in vectors(&values[..whole]) {
@@ -196,54 +164,41 @@ fn quantise<S: Simd>(simd: S, values: &[f32], target: &mut Quantised) {
         let (step, inverse) = if range > f32::MIN_POSITIVE { (range / 255.0, 255.0 / range) } else { (0.0, 0.0) };
         // Rounded as the values are, so that a value of 0 becomes the zero point exactly.
         let middle = (-smallest * inverse).round_ties_even().clamp(0.0, 255.0);
-        let bytes = &mut target.bytes[row * stride..][..width];
-        let words = if S::WORDS { &mut target.words[row * stride..][..width] } else { &mut [] };
-        let (inverse, base) = (simd.splat(inverse), simd.splat(middle));
-        for (at, vector) in vectors(&values[..whole]).iter().enumerate() {
-            let levels = spread(simd, simd.load(vector), inverse, base);
-            let mut unused = [0; LANES];
-            let words = if S::WORDS { words[at * LANES..].first_chunk_mut() } else { Some(&mut unused) };
-            if let (Some(bytes), Some(words)) = (bytes[at * LANES..].first_chunk_mut(), words) {
-                simd.store_levels(levels, bytes, words);
-            }
+        let (chunks, _) = levels[..whole].as_chunks_mut::<LANES>();
+        let spread = |vector| {
+            let value = simd.fma(simd.load(vector), simd.splat(inverse), simd.splat(middle));
+            simd.min(simd.max(value, simd.splat(0.0)), simd.splat(255.0))
+        };
+        for (levels, vector) in chunks.iter_mut().zip(vectors(&values[..whole])) {
+            simd.store_levels(spread(vector), levels);
         }
         if whole < width {
-            let (mut last, mut last_words) = ([0; LANES], [0; LANES]);
-            simd.store_levels(spread(simd, simd.load(&rest), inverse, base), &mut last, &mut last_words);
-            bytes[whole..].copy_from_slice(&last[..width - whole]);
-            if S::WORDS {
-                words[whole..].copy_from_slice(&last_words[..width - whole]);
-            }
+            let mut last = [S::Level::default(); LANES];
+            simd.store_levels(spread(&rest), &mut last);
+            levels[whole..width].copy_from_slice(&last[..width - whole]);
         }
-        target.scales[row] = step;
-        target.zeros[row] = middle as i32;
+        *scale = step;
+        *zero = middle as i32;
     }
-}
-
-/// Values in levels, not yet rounded.
-#[inline(always)]
-fn spread<S: Simd>(simd: S, values: S::Vector, inverse: S::Vector, base: S::Vector) -> S::Vector {
-    simd.min(simd.max(simd.fma(values, inverse, base), simd.splat(0.0)), simd.splat(255.0))
+    *simd.levels_mut(target) = levels;
 }
 
 #[inline(always)]
 fn linear<S: Simd>(simd: S, weights: &PackedLinear, input: &Quantised, activation: Activation, output: &mut [f32]) {
-    let groups = weights.inputs.div_ceil(GROUP);
-    let order = weights.order(S::WORDS);
-    for (index, chunks) in weights.chunks.chunks_exact(groups * 4).enumerate() {
-        let panel = Panel { index, chunks, order };
+    let panel_length = weights.inputs.div_ceil(GROUP) * 4;
+    for (index, panel) in weights.chunks.chunks_exact(panel_length).enumerate() {
         let mut row = 0;
-        while row + ROWS <= input.count() {
-            tile::<S, ROWS>(simd, weights, input, activation, output, &panel, row);
+        while row + ROWS <= input.rows() {
+            tile::<S, ROWS>(simd, weights, input, activation, output, (index, panel), row);
             row += ROWS;
         }
         // Fewer rows at the end: the same sums, so the same bits.
-        match input.count() - row {
-            1 => tile::<S, 1>(simd, weights, input, activation, output, &panel, row),
-            2 => tile::<S, 2>(simd, weights, input, activation, output, &panel, row),
-            3 => tile::<S, 3>(simd, weights, input, activation, output, &panel, row),
-            4 => tile::<S, 4>(simd, weights, input, activation, output, &panel, row),
-            5 => tile::<S, 5>(simd, weights, input, activation, output, &panel, row),
+        match input.rows() - row {
+            1 => tile::<S, 1>(simd, weights, input, activation, output, (index, panel), row),
+            2 => tile::<S, 2>(simd, weights, input, activation, output, (index, panel), row),
+            3 => tile::<S, 3>(simd, weights, input, activation, output, (index, panel), row),
+            4 => tile::<S, 4>(simd, weights, input, activation, output, (index, panel), row),
+            5 => tile::<S, 5>(simd, weights, input, activation, output, (index, panel), row),
             _ => {}
         }
     }
@@ -257,15 +212,20 @@ fn tile<S: Simd, const R: usize>(
     input: &Quantised,
     activation: Activation,
     output: &mut [f32],
-    panel: &Panel<'_>,
+    (index, panel): (usize, &[Chunk]),
     first: usize,
 ) {
+    let (stride, levels) = (input.stride(), simd.levels(input));
+    let mut rows: [&[S::Level]; R] = [&[]; R];
+    for (offset, row) in rows.iter_mut().enumerate() {
+        *row = &levels[(first + offset) * stride..][..stride];
+    }
     let mut sums = [[[0i32; LANES]; 4]; R];
-    simd.tile(input, first, panel, &mut sums);
-    let vectors = 4 * panel.index..4 * panel.index + 4;
+    simd.tile(rows, panel, &mut sums);
+    let vectors = 4 * index..4 * index + 4;
     let (scales, biases) = (&weights.scales[vectors.clone()], &weights.biases[vectors.clone()]);
     let column_sums = &weights.sums[vectors];
-    let start = panel.index * PANEL;
+    let start = index * PANEL;
     let columns = (weights.outputs - start).min(PANEL);
     for (offset, sums) in sums.iter().enumerate() {
         let row = first + offset;

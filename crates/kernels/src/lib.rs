@@ -10,7 +10,6 @@ mod attention;
 mod int8;
 mod mapping;
 mod normalise;
-mod order;
 mod product;
 mod profile;
 mod simd;

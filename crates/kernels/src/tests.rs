@@ -16,7 +16,7 @@ fn values(count: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-/// Weights of any size, or of half or a quarter of it or less: AVX2 takes them in different ways (see `order.rs`).
+/// Weights of any size, or of half or a quarter of it or less.
 fn bytes(count: usize, seed: u64) -> Vec<i8> {
     let whole = values(count, seed).into_iter().map(|value| ((value * 997.0) as i64).rem_euclid(255) as u8 as i8);
     whole.map(|byte| byte.max(-127) >> (seed % 4)).collect()
@@ -152,7 +152,7 @@ fn sums_that_could_overflow_are_refused() {
 #[test]
 fn the_largest_sums_do_not_overflow() {
     let inputs = 1 << 15;
-    // 32 and 64 are the most that two groups, and one, may hold in bytes; one more, and they are widened.
+    // Where products of bytes saturate at the latest, and where two or four of them do.
     for weight in [-128, -127, -65, -64, -33, -32, 32, 33, 64, 65, 127i8] {
         let (weights, input) = (vec![weight; inputs], vec![3.0f32; inputs]);
         let layer = PackedLinear::new(inputs, std::iter::once((&weights[..], 1.0)), &[0.0]);

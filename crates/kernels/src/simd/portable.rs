@@ -1,7 +1,7 @@
 //! The form without special instructions: what the others are held against, and what runs on other processors.
 
 use super::{LANES, Simd};
-use crate::int8::{Panel, Quantised};
+use crate::int8::{Chunk, Quantised};
 
 /// The portable form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +40,8 @@ fn smaller(a: f32, b: f32) -> f32 {
 
 impl Simd for Portable {
     type Vector = [f32; LANES];
+    type Level = u8;
     const WIDE: bool = false;
-    const WORDS: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::Vector {
@@ -99,8 +99,18 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn store_levels(self, vector: Self::Vector, bytes: &mut [u8; LANES], _words: &mut [i16; LANES]) {
-        for (target, value) in bytes.iter_mut().zip(vector) {
+    fn levels(self, rows: &Quantised) -> &[u8] {
+        &rows.bytes
+    }
+
+    #[inline(always)]
+    fn levels_mut(self, rows: &mut Quantised) -> &mut Vec<u8> {
+        &mut rows.bytes
+    }
+
+    #[inline(always)]
+    fn store_levels(self, vector: Self::Vector, target: &mut [u8; LANES]) {
+        for (target, value) in target.iter_mut().zip(vector) {
             // Adding 1.5 * 2^23 rounds to the nearest whole number, ties to even; taken away again it is exact.
             *target = ((value + 12_582_912.0) - 12_582_912.0) as u8;
         }
@@ -122,12 +132,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn tile<const R: usize>(self, input: &Quantised, first: usize, panel: &Panel<'_>, sums: &mut [[[i32; LANES]; 4]; R]) {
-        let rows: [&[u8]; R] = input.rows(&input.bytes, first);
+    fn tile<const R: usize>(self, rows: [&[u8]; R], panel: &[Chunk], sums: &mut [[[i32; LANES]; 4]; R]) {
         for (row, sums) in rows.iter().zip(sums) {
             *sums = [[0; LANES]; 4];
             let (groups, _) = row.as_chunks::<4>();
-            for (sums, chunks) in sums.iter_mut().zip(panel.chunks.chunks_exact(panel.chunks.len() / 4)) {
+            for (sums, chunks) in sums.iter_mut().zip(panel.chunks_exact(panel.len() / 4)) {
                 for (group, chunk) in groups.iter().zip(chunks) {
                     for lane in 0..LANES {
                         for part in 0..4 {
