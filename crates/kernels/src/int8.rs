@@ -110,6 +110,7 @@ pub struct Quantised {
     /// Rows of `width` levels padded to whole groups, for the forms that multiply bytes…
     pub(crate) bytes: Vec<u8>,
     /// …and for the one that multiplies 16-bit words.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) words: Vec<i16>,
     scales: Vec<f32>,
     zeros: Vec<i32>,
