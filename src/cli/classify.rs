@@ -17,6 +17,7 @@ use crate::language::Language;
 use crate::language::identify::identify;
 use crate::language::normalise::nfc;
 use crate::language::sentences::sentences;
+use crate::model::arithmetic::Arithmetic;
 use crate::model::encoder::{self, Encoder};
 use crate::model::registry::Registry;
 use crate::passage::{Passage, PassageKind, Sentence};
@@ -49,6 +50,9 @@ pub(super) struct Arguments {
     /// Write the mean-pooled states of the passages to FILE (safetensors) and nothing else: what heads are trained on
     #[arg(long, value_name = "FILE", requires = "jsonl", hide = true)]
     embeddings: Option<PathBuf>,
+    /// Evaluate the encoder in plain f32, by none of the program's own kernels: slow, for evidence that they decide alike
+    #[arg(long)]
+    reference: bool,
 }
 
 impl Arguments {
@@ -57,7 +61,9 @@ impl Arguments {
             Error::usage("no folder with models was found").remedy("name it with --models or SCRUTINEER_MODELS")
         })?;
         let registry = Registry::open(&models).or_fail(|| format!("cannot use the models in {}", models.display()))?;
-        let encoder = Encoder::load(&registry, encoder::DEFAULT).or_fail(|| "cannot load the encoder".to_owned())?;
+        let encoder = Arithmetic::chosen(self.reference)
+            .and_then(|arithmetic| Encoder::load_with(&registry, encoder::DEFAULT, arithmetic))
+            .or_fail(|| "cannot load the encoder".to_owned())?;
         if let (Some(file), Some(input)) = (&self.embeddings, &self.jsonl) {
             return jsonl::write_embeddings(input, file, &encoder, config);
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Exit;
 use crate::config::Config;
 use crate::document::ocr::{OcrError, Tesseract};
-use crate::error::{Result, with_causes};
+use crate::error::{OrFail, Result, with_causes};
 use crate::ledger::{Access, Ledger, LedgerError};
 use crate::model::arithmetic::Arithmetic;
 use crate::model::encoder::{self, Encoder};
@@ -79,7 +79,9 @@ fn checks(config: &Config) -> Vec<Check> {
     if let Ok(taxonomy) = &taxonomy {
         add(
             "heads",
-            Models::load(config, taxonomy)
+            Arithmetic::from_environment()
+                .or_usage(|| "cannot load the encoder".to_owned())
+                .and_then(|arithmetic| Models::load(config, taxonomy, arithmetic))
                 .map(|_| "belong to this encoder and taxonomy".to_owned())
                 .map_err(|error| with_causes(&error)),
         );

@@ -67,7 +67,7 @@ impl Arguments {
                 let options = RunOptions {
                     password: super::password(password_file.as_deref())?,
                     retry_quarantined: true,
-                    checkpoint: None,
+                    ..RunOptions::default()
                 };
                 return super::run::execute(config, &pipeline, &taxonomy, inputs, &options);
             }

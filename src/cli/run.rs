@@ -34,6 +34,9 @@ pub(super) struct Arguments {
     /// Write the signed checkpoint of the audit chain here too, outside the data folder
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Evaluate models in plain f32, by none of the program's own kernels: slow, for evidence that they decide alike
+    #[arg(long)]
+    reference: bool,
 }
 
 const EXAMPLES: &str = "Examples:\n  scrutineer run pipelines/disclosures.toml fixtures/\n  scrutineer run pipelines/minutes.toml 'minutes/**/*.pdf' \
@@ -49,6 +52,7 @@ impl Arguments {
             password: super::password(self.password_file.as_deref())?,
             retry_quarantined: self.retry_quarantined,
             checkpoint: self.checkpoint.clone(),
+            reference: self.reference,
         };
         execute(config, &pipeline, &taxonomy, inputs, &options)
     }

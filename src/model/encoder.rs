@@ -8,31 +8,21 @@ use candle_core::{Device, Tensor};
 use super::ModelError;
 use super::arithmetic::Arithmetic;
 use super::input::Role;
-use super::packed::PackedBert;
-use super::reference::Reference;
 use super::registry::Registry;
+use super::runtime::Runtime;
 use super::tokenizer::{Tokenizer, Tokens};
-use super::weights::BertWeights;
+use super::weights::Sequence;
 use crate::digest::Digest;
 use crate::language::Span;
 
 /// The shipped encoder's name in the registry.
 pub const DEFAULT: &str = "e5-small-enzh";
 
-/// Tokens that are evaluated together: enough that reading the weights costs little, few enough that the states stay in the cache.
-const PACK: usize = 512;
-
 /// A bilingual text encoder.
 pub struct Encoder {
-    weights: BertWeights,
     runtime: Runtime,
     tokenizer: Tokenizer,
     digest: Digest,
-}
-
-enum Runtime {
-    Packed(PackedBert),
-    Reference(Reference),
 }
 
 /// A text as the encoder sees it.
@@ -75,12 +65,8 @@ impl Encoder {
     pub fn load_with(registry: &Registry, name: &str, arithmetic: Arithmetic) -> Result<Self, ModelError> {
         let mut files = registry.load(name)?;
         let tokenizer = Tokenizer::load(&mut files)?;
-        let weights = BertWeights::load(&mut files)?;
-        let runtime = match arithmetic {
-            Arithmetic::Kernels(profile) => Runtime::Packed(PackedBert::new(&weights, profile)),
-            Arithmetic::Reference => Runtime::Reference(Reference::new(&weights)?),
-        };
-        Ok(Self { weights, runtime, tokenizer, digest: files.digest() })
+        let runtime = Runtime::load(&mut files, arithmetic)?;
+        Ok(Self { runtime, tokenizer, digest: files.digest() })
     }
 
     /// The digest over the model's files.
@@ -90,7 +76,7 @@ impl Encoder {
 
     /// The width of a state.
     pub fn width(&self) -> usize {
-        self.weights.config.hidden_size
+        self.runtime.width()
     }
 
     /// The arithmetic that evaluates the model, as run records name it.
@@ -100,10 +86,20 @@ impl Encoder {
 
     /// The arithmetic that evaluates the model.
     pub fn arithmetic(&self) -> Arithmetic {
-        match &self.runtime {
-            Runtime::Packed(packed) => Arithmetic::Kernels(packed.profile()),
-            Runtime::Reference(_) => Arithmetic::Reference,
-        }
+        self.runtime.arithmetic()
+    }
+
+    /// What turns token ids into states, for who has ids.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The token ids of a text in a role, special tokens included.
+    ///
+    /// # Errors
+    /// What the tokenizer says.
+    pub fn token_ids(&self, role: Role, text: &str) -> Result<Vec<u32>, ModelError> {
+        Ok(self.tokenizer.tokens(role, text, self.runtime.most_tokens())?.ids)
     }
 
     /// The number of tokens of a text, without prefix and special tokens.
@@ -133,51 +129,21 @@ impl Encoder {
     }
 
     fn evaluate(&self, role: Role, texts: &[&str]) -> Result<Vec<Encoded>, ModelError> {
-        let most = self.weights.config.max_position_embeddings;
+        let most = self.runtime.most_tokens();
         let tokens: Vec<Tokens> = texts.iter().map(|text| self.tokenizer.tokens(role, text, most)).collect::<Result<_, _>>()?;
-        let mut encoded = Vec::with_capacity(texts.len());
-        let mut rest = tokens.into_iter().peekable();
-        while rest.peek().is_some() {
-            let mut pack: Vec<Tokens> = Vec::new();
-            let mut count = 0;
-            while let Some(next) = rest.next_if(|next| pack.is_empty() || count + next.ids.len() <= PACK) {
-                count += next.ids.len();
-                pack.push(next);
-            }
-            let ids: Vec<&[u32]> = pack.iter().map(|tokens| tokens.ids.as_slice()).collect();
-            let states = self.states(&ids)?;
-            let mut states = states.as_slice();
-            for tokens in pack {
-                let (own, others) = states.split_at(tokens.ids.len() * self.width());
-                states = others;
-                encoded.push(self.encoded(tokens, own));
-            }
-        }
-        Ok(encoded)
+        let sequences: Vec<Sequence<'_>> = tokens.iter().map(|tokens| Sequence::of(&tokens.ids)).collect();
+        let states = self.runtime.states(&sequences)?;
+        Ok(tokens.into_iter().zip(states).map(|(tokens, states)| self.encoded(tokens, states)).collect())
     }
 
-    /// The states of sequences, one after the other.
-    fn states(&self, sequences: &[&[u32]]) -> Result<Vec<f32>, ModelError> {
-        match &self.runtime {
-            Runtime::Packed(packed) => Ok(packed.states(&self.weights, sequences)),
-            Runtime::Reference(reference) => {
-                let mut states = Vec::new();
-                for ids in sequences {
-                    states.extend(reference.states(&self.weights, ids)?.flatten_all()?.to_vec1::<f32>()?);
-                }
-                Ok(states)
-            }
-        }
-    }
-
-    fn encoded(&self, tokens: Tokens, states: &[f32]) -> Encoded {
+    fn encoded(&self, tokens: Tokens, states: Vec<f32>) -> Encoded {
         let mut pooled = vec![0.0; self.width()];
         for state in states.chunks_exact(self.width()) {
             pooled.iter_mut().zip(state).for_each(|(sum, value)| *sum += value);
         }
         let count = tokens.ids.len() as f32;
         pooled.iter_mut().for_each(|sum| *sum /= count);
-        Encoded { tokens: tokens.spans, states: states.to_vec(), pooled, truncated: tokens.truncated }
+        Encoded { tokens: tokens.spans, states, pooled, truncated: tokens.truncated }
     }
 }
 

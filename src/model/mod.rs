@@ -1,13 +1,17 @@
-//! Local models: registry, digests, tokenizer, encoder. Imports no stage.
+//! Local models: registry, digests, tokenizer, encoder, heads. Imports no stage.
 //!
 //! No model runs that the registry does not describe, and none whose files do not have the digests that it gives.
 
 pub mod arithmetic;
+mod checkpoint;
+pub mod config;
 pub mod encoder;
+pub mod heads;
 pub mod input;
 mod packed;
 pub mod reference;
 pub mod registry;
+pub mod runtime;
 pub mod tokenizer;
 pub mod weights;
 
@@ -66,11 +70,11 @@ pub enum ModelError {
         detail: String,
     },
     /// The arithmetic that was asked for cannot run here.
-    #[error("`{name}` is no arithmetic that this processor can run; SCRUTINEER_KERNELS may name {available} or reference")]
+    #[error("`{name}` is no arithmetic that this processor can run; SCRUTINEER_KERNELS may name {available}")]
     Arithmetic {
         /// The name.
         name: String,
-        /// What can run, besides the reference.
+        /// What can run.
         available: String,
     },
     /// Candle refused an operation.

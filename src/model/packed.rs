@@ -1,15 +1,21 @@
-//! The encoder in bytes: packed sequences without padding, one pass over the weights for all of them.
+//! The encoder on the kernels: packed sequences without padding, one pass over the weights for all of them.
 
-use scrutineer_kernels::{Activation, AttentionScratch, Heads, PackedLinear, Profile, Quantised, attention, layer_norm};
+use scrutineer_kernels::{
+    Activation, AttentionScratch, Heads, PackedLinear, Profile, Quantised, SingleLinear, attention, layer_norm,
+};
 
-use super::weights::{BertWeights, Layer, Linear};
+use super::arithmetic::Arithmetic;
+use super::checkpoint::Linear;
+use super::weights::{EncoderWeights, Layer, Sequence};
 
-/// Rows that go through the feed-forward part together, so that its wide inner rows stay in the cache.
-const INNER_ROWS: usize = 128;
+/// Rows that go through the feed-forward part together, so that its wide inner rows stay in the cache: whole blocks of six and of
+/// eight rows, which the kernels take at once.
+const INNER_ROWS: usize = 144;
 
 /// The layers, laid out for the kernels. A sequence's states have the same bits whatever it is evaluated beside.
 #[derive(Debug)]
-pub(super) struct PackedBert {
+pub(super) struct PackedEncoder {
+    arithmetic: Arithmetic,
     profile: Profile,
     layers: Vec<PackedLayer>,
 }
@@ -17,10 +23,17 @@ pub(super) struct PackedBert {
 #[derive(Debug)]
 struct PackedLayer {
     /// Query, key and value in one: [3 * width, width].
-    qkv: PackedLinear,
-    attention_out: PackedLinear,
-    up: PackedLinear,
-    down: PackedLinear,
+    qkv: Matrix,
+    attention_out: Matrix,
+    up: Matrix,
+    down: Matrix,
+}
+
+/// The weights of a linear layer.
+#[derive(Debug)]
+enum Matrix {
+    Bytes(PackedLinear),
+    Single(SingleLinear),
 }
 
 /// Buffers that layers share.
@@ -34,29 +47,39 @@ struct Scratch {
     inner: Vec<f32>,
 }
 
-impl PackedBert {
-    pub(super) fn new(weights: &BertWeights, profile: Profile) -> Self {
+impl PackedEncoder {
+    /// Products of bytes, everything between them in f32.
+    pub(super) fn in_bytes(weights: &EncoderWeights, profile: Profile) -> Self {
+        Self::new(weights, Arithmetic::Bytes(profile), profile, bytes)
+    }
+
+    /// Everything in f32.
+    pub(super) fn in_single(weights: &EncoderWeights, profile: Profile) -> Self {
+        Self::new(weights, Arithmetic::Single(profile), profile, single)
+    }
+
+    fn new(weights: &EncoderWeights, arithmetic: Arithmetic, profile: Profile, lay_out: fn(&[&Linear]) -> Matrix) -> Self {
         let layers = weights.layers.iter().map(|layer| PackedLayer {
-            qkv: packed(&layer.qkv),
-            attention_out: packed([&layer.attention_out]),
-            up: packed([&layer.up]),
-            down: packed([&layer.down]),
+            qkv: lay_out(&layer.qkv.each_ref()),
+            attention_out: lay_out(&[&layer.attention_out]),
+            up: lay_out(&[&layer.up]),
+            down: lay_out(&[&layer.down]),
         });
-        Self { profile, layers: layers.collect() }
+        Self { arithmetic, profile, layers: layers.collect() }
     }
 
-    pub(super) fn profile(&self) -> Profile {
-        self.profile
+    pub(super) fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
     }
 
-    /// The last layer's states of sequences of token ids, one after the other: [tokens, width].
-    pub(super) fn states(&self, weights: &BertWeights, sequences: &[&[u32]]) -> Vec<f32> {
+    /// The last layer's states of sequences, one after the other: [tokens, width].
+    pub(super) fn states(&self, weights: &EncoderWeights, sequences: &[Sequence<'_>]) -> Vec<f32> {
         let width = weights.config.hidden_size;
-        let lengths: Vec<usize> = sequences.iter().map(|ids| ids.len()).collect();
+        let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.ids.len()).collect();
         let mut states = vec![0.0; lengths.iter().sum::<usize>() * width];
         let mut first = 0;
-        for (ids, length) in sequences.iter().zip(&lengths) {
-            weights.add_embeddings(ids, &mut states[first * width..][..length * width]);
+        for (sequence, length) in sequences.iter().zip(&lengths) {
+            weights.add_embeddings(*sequence, &mut states[first * width..][..length * width]);
             first += length;
         }
         layer_norm(self.profile, &mut states, None, &weights.norm.weight, &weights.norm.bias, weights.epsilon());
@@ -71,7 +94,7 @@ impl PackedBert {
         &self,
         packed: &PackedLayer,
         layer: &Layer,
-        weights: &BertWeights,
+        weights: &EncoderWeights,
         lengths: &[usize],
         states: &mut [f32],
         scratch: &mut Scratch,
@@ -93,23 +116,38 @@ impl PackedBert {
         }
     }
 
-    fn linear(
-        &self,
-        layer: &PackedLinear,
-        activation: Activation,
-        input: &[f32],
-        quantised: &mut Quantised,
-        output: &mut Vec<f32>,
-    ) {
-        quantised.take(self.profile, input, layer.inputs());
-        output.resize(input.len() / layer.inputs() * layer.outputs(), 0.0);
-        layer.apply(self.profile, quantised, activation, output);
+    fn linear(&self, matrix: &Matrix, activation: Activation, input: &[f32], quantised: &mut Quantised, output: &mut Vec<f32>) {
+        let (inputs, outputs) = match matrix {
+            Matrix::Bytes(layer) => (layer.inputs(), layer.outputs()),
+            Matrix::Single(layer) => (layer.inputs(), layer.outputs()),
+        };
+        output.resize(input.len() / inputs * outputs, 0.0);
+        match matrix {
+            Matrix::Bytes(layer) => {
+                quantised.take(self.profile, input, inputs);
+                layer.apply(self.profile, quantised, activation, output);
+            }
+            Matrix::Single(layer) => layer.apply(self.profile, input, activation, output),
+        }
     }
 }
 
-/// Layers of the same input as one.
-fn packed<'a>(layers: impl IntoIterator<Item = &'a Linear> + Clone) -> PackedLinear {
-    let inputs = layers.clone().into_iter().map(|layer| layer.weight.width()).next().unwrap_or(1);
-    let biases: Vec<f32> = layers.clone().into_iter().flat_map(|layer| layer.bias.iter().copied()).collect();
-    PackedLinear::new(inputs, layers.into_iter().flat_map(|layer| layer.weight.iter()), &biases)
+/// Layers of the same input as one, in bytes.
+fn bytes(layers: &[&Linear]) -> Matrix {
+    let (inputs, biases) = joined(layers);
+    let rows: Vec<_> = layers.iter().flat_map(|layer| layer.weight.levels()).collect();
+    Matrix::Bytes(PackedLinear::new(inputs, rows.iter().map(|(row, scale)| (&**row, *scale)), &biases))
+}
+
+/// Layers of the same input as one, in f32.
+fn single(layers: &[&Linear]) -> Matrix {
+    let (inputs, biases) = joined(layers);
+    let values: Vec<f32> = layers.iter().flat_map(|layer| layer.weight.to_f32()).collect();
+    Matrix::Single(SingleLinear::new(inputs, values.chunks_exact(inputs), &biases))
+}
+
+/// The inputs that layers have in common, and all their biases.
+fn joined(layers: &[&Linear]) -> (usize, Vec<f32>) {
+    let inputs = layers.first().map_or(1, |layer| layer.weight.width());
+    (inputs, layers.iter().flat_map(|layer| layer.bias.iter().copied()).collect())
 }

@@ -3,7 +3,8 @@
 use candle_core::{D, Device, Tensor};
 
 use super::ModelError;
-use super::weights::{BertWeights, Linear, Norm};
+use super::checkpoint::{Linear, Norm};
+use super::weights::{EncoderWeights, Sequence};
 
 /// The encoder as Candle tensors of f32.
 pub struct Reference {
@@ -39,7 +40,7 @@ impl Reference {
     ///
     /// # Errors
     /// What Candle says.
-    pub fn new(weights: &BertWeights) -> Result<Self, ModelError> {
+    pub fn new(weights: &EncoderWeights) -> Result<Self, ModelError> {
         let epsilon = weights.config.layer_norm_eps;
         let mut layers = Vec::with_capacity(weights.layers.len());
         for layer in &weights.layers {
@@ -57,14 +58,15 @@ impl Reference {
         Ok(Self { norm, layers, heads: weights.config.num_attention_heads, width: weights.config.hidden_size })
     }
 
-    /// The last layer's states of the token ids of one text: [tokens, width].
+    /// The last layer's states of one sequence: [tokens, width].
     ///
     /// # Errors
     /// What Candle says.
-    pub fn states(&self, weights: &BertWeights, ids: &[u32]) -> Result<Tensor, ModelError> {
-        let mut embeddings = vec![0.0; ids.len() * self.width];
-        weights.add_embeddings(ids, &mut embeddings);
-        let mut states = self.norm.apply(&Tensor::from_vec(embeddings, (ids.len(), self.width), &Device::Cpu)?)?;
+    pub fn states(&self, weights: &EncoderWeights, sequence: Sequence<'_>) -> Result<Tensor, ModelError> {
+        let tokens = sequence.ids.len();
+        let mut embeddings = vec![0.0; tokens * self.width];
+        weights.add_embeddings(sequence, &mut embeddings);
+        let mut states = self.norm.apply(&Tensor::from_vec(embeddings, (tokens, self.width), &Device::Cpu)?)?;
         for layer in &self.layers {
             let context = self.attention(layer, &states)?;
             states = layer.attention_norm.apply(&(layer.attention_out.apply(&context)? + states)?)?;

@@ -1,5 +1,7 @@
 //! Text to token ids, each with the bytes that it stands for.
 
+use tokenizers::{PostProcessor, TruncationDirection};
+
 use super::ModelError;
 use super::input::Role;
 use super::registry::LoadedFiles;
@@ -21,6 +23,17 @@ pub struct Tokens {
     pub truncated: bool,
 }
 
+/// Two texts as a cross-encoder reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairTokens {
+    /// The ids, special tokens included.
+    pub ids: Vec<u32>,
+    /// Where the tokens of type 1 begin; behind the last where the model has one type.
+    pub second: usize,
+    /// Whether a text had to be cut.
+    pub truncated: bool,
+}
+
 impl Tokenizer {
     /// Takes `tokenizer.json` from a model's files.
     ///
@@ -38,7 +51,43 @@ impl Tokenizer {
     /// # Errors
     /// What the tokenizer says.
     pub fn tokens(&self, role: Role, text: &str, most: usize) -> Result<Tokens, ModelError> {
-        let prefix = role.prefix();
+        self.prefixed(role.prefix(), text, most)
+    }
+
+    /// The tokens of a text as it stands, at most `most` of them.
+    ///
+    /// # Errors
+    /// What the tokenizer says.
+    pub fn plain(&self, text: &str, most: usize) -> Result<Tokens, ModelError> {
+        self.prefixed("", text, most)
+    }
+
+    /// The tokens of two texts with the special tokens of a pair, at most `most` of them: the longer text is cut first.
+    ///
+    /// # Errors
+    /// What the tokenizer says, or a model that leaves no room between the special tokens.
+    pub fn pair(&self, first: &str, second: &str, most: usize) -> Result<PairTokens, ModelError> {
+        let mut first = self.inner.encode(first, false).map_err(fault)?;
+        let mut second = self.inner.encode(second, false).map_err(fault)?;
+        let special = self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
+        let room = most.saturating_sub(special);
+        let truncated = first.len() + second.len() > room;
+        if truncated {
+            let (long, short) = (first.len().max(second.len()), first.len().min(second.len()));
+            // The shorter keeps what it has where half the room is enough for it.
+            let short = short.min(room / 2);
+            let long = long.min(room - short);
+            let (left, right) = if first.len() >= second.len() { (long, short) } else { (short, long) };
+            first.truncate(left, 0, TruncationDirection::Right);
+            second.truncate(right, 0, TruncationDirection::Right);
+        }
+        let pair = self.inner.post_process(first, Some(second), true).map_err(fault)?;
+        let types = pair.get_type_ids();
+        let second = types.iter().position(|kind| *kind > 0).unwrap_or(types.len());
+        Ok(PairTokens { ids: pair.get_ids().to_vec(), second, truncated })
+    }
+
+    fn prefixed(&self, prefix: &str, text: &str, most: usize) -> Result<Tokens, ModelError> {
         let encoding = self.inner.encode(format!("{prefix}{text}"), true).map_err(fault)?;
         let mut ids = encoding.get_ids().to_vec();
         let within = |&(start, end): &(usize, usize)| match (start.checked_sub(prefix.len()), end.checked_sub(prefix.len())) {

@@ -24,6 +24,7 @@ use crate::finding::taxonomy::Taxonomy;
 use crate::index::Index;
 use crate::ledger::{Access, DocumentRecord, Ledger, RunRecord, RunStart};
 use crate::model::ModelError;
+use crate::model::arithmetic::Arithmetic;
 use crate::model::encoder::{self, Encoder};
 use crate::model::registry::Registry;
 
@@ -36,6 +37,8 @@ pub struct RunOptions {
     pub retry_quarantined: bool,
     /// Where to write the signed checkpoint besides the run's folder.
     pub checkpoint: Option<PathBuf>,
+    /// Evaluate models in the reference arithmetic, whatever the environment names.
+    pub reference: bool,
 }
 
 /// The models of a run.
@@ -48,14 +51,15 @@ pub struct Models {
 }
 
 impl Models {
-    /// Loads and checks the models that pipelines use.
+    /// Loads and checks the models that pipelines use, to be evaluated in an arithmetic.
     ///
     /// # Errors
     /// What is missing, changed or does not belong together, with the remedy.
-    pub fn load(config: &Config, taxonomy: &Taxonomy) -> Result<Self> {
+    pub fn load(config: &Config, taxonomy: &Taxonomy, arithmetic: Arithmetic) -> Result<Self> {
         let folder = config.models_folder().ok_or(ModelError::NoFolder).or_usage(|| "cannot load the models".to_owned())?;
         let registry = Registry::open(&folder).or_usage(|| "cannot load the models".to_owned())?;
-        let encoder = Encoder::load(&registry, encoder::DEFAULT).or_usage(|| "cannot load the encoder".to_owned())?;
+        let encoder =
+            Encoder::load_with(&registry, encoder::DEFAULT, arithmetic).or_usage(|| "cannot load the encoder".to_owned())?;
         let classifier = Classifier::load(taxonomy, &registry, &encoder).or_usage(|| "cannot load the heads".to_owned())?;
         let names = registry.models().iter().map(|card| (card.name.clone(), card.digest())).collect();
         Ok(Self { encoder, classifier, names })
@@ -76,7 +80,8 @@ pub fn run(
     stop: &AtomicBool,
 ) -> Result<Report> {
     let mut ledger = Ledger::open(&config.data, Access::Writer).or_usage(|| "cannot open the data folder".to_owned())?;
-    let models = Models::load(config, taxonomy)?;
+    let arithmetic = Arithmetic::chosen(options.reference).or_usage(|| "cannot load the models".to_owned())?;
+    let models = Models::load(config, taxonomy, arithmetic)?;
     let run = start(&mut ledger, pipeline, &models)?;
     let index = Index::open_or_create(&config.data.join("index")).or_fail(|| "cannot open the index".to_owned())?;
     let progress = Progress::start(inputs.files.len(), config.quiet);

@@ -7,6 +7,7 @@ mod configuration;
 
 mod audit;
 mod bad_input;
+mod arithmetics;
 mod cases;
 mod extract;
 mod fixtures;

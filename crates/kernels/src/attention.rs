@@ -1,10 +1,11 @@
 //! Attention within each sequence of a packed batch: no padding, no mask.
 
+use crate::product::{Panels, Rows, Sink, multiply};
 use crate::profile::{Profile, dispatched};
-use crate::simd::{LANES, Simd, exp, vectors, vectors_mut};
+use crate::simd::{LANES, Simd, exp, vectors_mut};
 
-/// Queries taken together: with four vectors of keys they fill 24 registers of a 512-bit file.
-const QUERIES: usize = 6;
+/// Queries whose scores are held together: whole blocks of six and of eight, in the first cache for passages of usual length.
+const QUERIES: usize = 24;
 
 /// How a row of query, key and value is parted among heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +19,11 @@ pub struct Heads {
 /// Buffers that calls share.
 #[derive(Debug, Default)]
 pub struct AttentionScratch {
-    /// The keys of a head, transposed: [head width, keys padded to whole vectors].
-    keys: Vec<f32>,
-    /// The values of a head: [keys, head width].
-    values: Vec<f32>,
-    /// [queries, padded keys].
+    /// The keys of a head: panel by panel of sixteen keys, in it dimension by dimension.
+    keys: Vec<[f32; LANES]>,
+    /// The values of a head: panel by panel of sixteen dimensions, in it key by key.
+    values: Vec<[f32; LANES]>,
+    /// [queries, keys padded to whole panels].
     scores: Vec<f32>,
 }
 
@@ -76,82 +77,60 @@ fn one_head<S: Simd>(
 ) {
     let (width, start) = (heads.count * heads.width, head * heads.width);
     let padded = length.next_multiple_of(LANES);
-    scratch.keys.resize(heads.width * padded, 0.0);
-    scratch.values.resize(length * heads.width, 0.0);
+    pack(qkv, heads, head, length, scratch);
     scratch.scores.resize(QUERIES * padded, 0.0);
-    for (token, row) in qkv.chunks_exact(3 * width).enumerate() {
-        for (target, key) in scratch.keys.chunks_exact_mut(padded).zip(&row[width + start..][..heads.width]) {
-            target[token] = *key;
-        }
-        scratch.values[token * heads.width..][..heads.width].copy_from_slice(&row[2 * width + start..][..heads.width]);
-    }
-    for row in scratch.keys.chunks_exact_mut(padded) {
-        row[length..].fill(0.0);
-    }
+    let AttentionScratch { keys, values, scores } = scratch;
     let scale = 1.0 / (heads.width as f32).sqrt();
-    let mut first = 0;
-    while first < length {
-        // The last block takes its last query several times: no other code for the rest, and so the same bits.
-        let mut queries: [&[f32]; QUERIES] = [&[]; QUERIES];
-        for (offset, query) in queries.iter_mut().enumerate() {
-            let token = (first + offset).min(length - 1);
-            *query = &qkv[token * 3 * width + start..][..heads.width];
-        }
-        scores(simd, queries, &scratch.keys, padded, &mut scratch.scores);
-        let mut factors = [0.0; QUERIES];
-        for (row, factor) in scratch.scores.chunks_exact_mut(padded).zip(&mut factors) {
+    for first in (0..length).step_by(QUERIES) {
+        let count = (length - first).min(QUERIES);
+        let queries = Rows { values: &qkv[first * 3 * width + start..], stride: 3 * width, depth: heads.width, count };
+        let mut factors = [1.0; QUERIES];
+        let panels = Panels { vectors: keys, stride: heads.width, count: padded / LANES };
+        multiply(simd, queries, panels, Scaled { factors: &factors, stride: padded, target: scores });
+        for (row, factor) in scores.chunks_exact_mut(padded).zip(&mut factors).take(count) {
             *factor = 1.0 / softmax(simd, row, length, scale);
         }
-        let valid = (length - first).min(QUERIES);
-        for part in (0..heads.width).step_by(LANES) {
-            let sums = weighted(simd, &scratch.scores, padded, &scratch.values, heads.width, part, length);
-            for (offset, sum) in sums.iter().enumerate().take(valid) {
-                let target = &mut context[(first + offset) * width + start + part..];
-                if let Some(target) = target.first_chunk_mut::<LANES>() {
-                    simd.store(simd.mul(*sum, simd.splat(factors[offset])), target);
-                }
-            }
-        }
-        first += QUERIES;
+        let weights = Rows { values: scores, stride: padded, depth: length, count };
+        let target = &mut context[first * width + start..];
+        let panels = Panels { vectors: values, stride: length, count: heads.width / LANES };
+        multiply(simd, weights, panels, Scaled { factors: &factors, stride: width, target });
     }
 }
 
-/// `target = queries * keys`, both over the head's width.
-#[inline(always)]
-fn scores<S: Simd>(simd: S, queries: [&[f32]; QUERIES], keys: &[f32], padded: usize, target: &mut [f32]) {
-    let mut column = 0;
-    while column + 4 * LANES <= padded {
-        score_block::<S, 4>(simd, queries, keys, padded, column, target);
-        column += 4 * LANES;
-    }
-    while column < padded {
-        score_block::<S, 1>(simd, queries, keys, padded, column, target);
-        column += LANES;
+/// Rows `stride` apart, each multiplied by its factor.
+struct Scaled<'a> {
+    factors: &'a [f32; QUERIES],
+    stride: usize,
+    target: &'a mut [f32],
+}
+
+impl<S: Simd> Sink<S> for Scaled<'_> {
+    #[inline(always)]
+    fn take(&mut self, simd: S, row: usize, panel: usize, results: S::Vector) {
+        if let Some(target) = self.target[row * self.stride + panel * LANES..].first_chunk_mut::<LANES>() {
+            simd.store(simd.mul(results, simd.splat(self.factors[row])), target);
+        }
     }
 }
 
+/// Lays out the keys and the values of a head in panels.
 #[inline(always)]
-fn score_block<S: Simd, const N: usize>(
-    simd: S,
-    queries: [&[f32]; QUERIES],
-    keys: &[f32],
-    padded: usize,
-    column: usize,
-    target: &mut [f32],
-) {
-    let mut sums = [[simd.splat(0.0); N]; QUERIES];
-    for (dimension, keys) in keys.chunks_exact(padded).enumerate() {
-        let keys = vectors(&keys[column..][..N * LANES]);
-        for (query, sums) in queries.iter().zip(&mut sums) {
-            let query = simd.splat(query[dimension]);
-            for (sum, keys) in sums.iter_mut().zip(keys) {
-                *sum = simd.fma(query, simd.load(keys), *sum);
-            }
-        }
+fn pack(qkv: &[f32], heads: Heads, head: usize, length: usize, scratch: &mut AttentionScratch) {
+    let (width, start) = (heads.count * heads.width, head * heads.width);
+    scratch.keys.resize(length.div_ceil(LANES) * heads.width, [0.0; LANES]);
+    scratch.values.resize(length * heads.width / LANES, [0.0; LANES]);
+    // Beyond the last key there is nothing to multiply with.
+    if let Some(last) = scratch.keys.len().checked_sub(heads.width) {
+        scratch.keys[last..].fill([0.0; LANES]);
     }
-    for (row, sums) in target.chunks_exact_mut(padded).zip(&sums) {
-        for (target, sum) in vectors_mut(&mut row[column..][..N * LANES]).iter_mut().zip(sums) {
-            simd.store(*sum, target);
+    for (token, row) in qkv.chunks_exact(3 * width).enumerate() {
+        let panel = &mut scratch.keys[token / LANES * heads.width..][..heads.width];
+        for (vector, key) in panel.iter_mut().zip(&row[width + start..][..heads.width]) {
+            vector[token % LANES] = *key;
+        }
+        let (parts, _) = row[2 * width + start..][..heads.width].as_chunks::<LANES>();
+        for (part, values) in parts.iter().enumerate() {
+            scratch.values[part * length + token] = *values;
         }
     }
 }
@@ -176,31 +155,4 @@ fn softmax<S: Simd>(simd: S, row: &mut [f32], length: usize, scale: f32) -> f32 
         sum = simd.add(sum, simd.load(values));
     }
     simd.sum(sum)
-}
-
-/// `scores * values` for sixteen columns of the values.
-#[inline(always)]
-fn weighted<S: Simd>(
-    simd: S,
-    scores: &[f32],
-    padded: usize,
-    values: &[f32],
-    width: usize,
-    part: usize,
-    length: usize,
-) -> [S::Vector; QUERIES] {
-    let mut rows: [&[f32]; QUERIES] = [&[]; QUERIES];
-    for (row, scores) in rows.iter_mut().zip(scores.chunks_exact(padded)) {
-        *row = &scores[..length];
-    }
-    let mut sums = [simd.splat(0.0); QUERIES];
-    for (key, values) in values.chunks_exact(width).take(length).enumerate() {
-        if let Some(values) = values[part..].first_chunk::<LANES>() {
-            let values = simd.load(values);
-            for (sum, row) in sums.iter_mut().zip(rows) {
-                *sum = simd.fma(simd.splat(row[key]), values, *sum);
-            }
-        }
-    }
-    sums
 }

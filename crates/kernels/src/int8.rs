@@ -36,12 +36,12 @@ pub enum Activation {
 pub struct PackedLinear {
     inputs: usize,
     outputs: usize,
-    /// Panel by panel of 64 outputs, in it group by group of four inputs, in it four chunks.
+    /// Panel by panel of 64 outputs, in it four parts of sixteen, in each chunk by chunk of four inputs: each part is one stream.
     chunks: Vec<Chunk>,
     /// Per output, padded to whole panels.
-    scales: Vec<f32>,
-    biases: Vec<f32>,
-    sums: Vec<i32>,
+    scales: Vec<[f32; LANES]>,
+    biases: Vec<[f32; LANES]>,
+    sums: Vec<[i32; LANES]>,
 }
 
 impl PackedLinear {
@@ -58,21 +58,21 @@ impl PackedLinear {
             inputs,
             outputs,
             chunks: vec![Chunk([0; 64]); padded / PANEL * groups * 4],
-            scales: vec![0.0; padded],
-            biases: vec![0.0; padded],
-            sums: vec![0; padded],
+            scales: vec![[0.0; LANES]; padded / LANES],
+            biases: vec![[0.0; LANES]; padded / LANES],
+            sums: vec![[0; LANES]; padded / LANES],
         };
-        packed.biases[..outputs].copy_from_slice(biases);
+        packed.biases.as_flattened_mut()[..outputs].copy_from_slice(biases);
         let mut count = 0;
         for (output, (weights, scale)) in rows.enumerate() {
             assert!(output < outputs && weights.len() == inputs, "the rows do not fit the layer");
             let (panel, vector, lane) = (output / PANEL, output % PANEL / LANES, output % LANES);
             for (group, weights) in weights.chunks(GROUP).enumerate() {
-                let chunk = &mut packed.chunks[(panel * groups + group) * 4 + vector];
+                let chunk = &mut packed.chunks[(panel * 4 + vector) * groups + group];
                 chunk.0[lane * GROUP..][..weights.len()].copy_from_slice(weights);
             }
-            packed.scales[output] = scale;
-            packed.sums[output] = weights.iter().map(|weight| i32::from(*weight)).sum();
+            packed.scales[output / LANES][lane] = scale;
+            packed.sums[output / LANES][lane] = weights.iter().map(|weight| i32::from(*weight)).sum();
             count += 1;
         }
         assert_eq!(count, outputs, "the rows do not fit the layer");
@@ -92,9 +92,10 @@ impl PackedLinear {
     /// `output = activation(input * weightᵀ + bias)`: [rows, outputs].
     ///
     /// # Panics
-    /// Where the input has rows of another length, or the output another size.
+    /// Where the input has rows of another length or was taken by another form, or the output has another size.
     pub fn apply(&self, profile: Profile, input: &Quantised, activation: Activation, output: &mut [f32]) {
         assert_eq!(input.width, self.inputs, "the input has rows of another length");
+        assert_eq!(input.profile, Some(profile), "the input was taken by another form");
         assert_eq!(output.len(), input.rows() * self.outputs, "the output has another size");
         linear_dispatched(profile, self, input, activation, output);
     }
@@ -104,8 +105,13 @@ impl PackedLinear {
 #[derive(Debug, Default)]
 pub struct Quantised {
     width: usize,
-    /// Rows of `width` padded to whole groups.
-    bytes: Vec<u8>,
+    /// The form whose levels these are.
+    profile: Option<Profile>,
+    /// Rows of `width` levels padded to whole groups, for the forms that multiply bytes…
+    pub(crate) bytes: Vec<u8>,
+    /// …and for the one that multiplies 16-bit words.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) words: Vec<i16>,
     scales: Vec<f32>,
     zeros: Vec<i32>,
 }
@@ -119,7 +125,7 @@ impl Quantised {
         assert!(width > 0 && values.len().is_multiple_of(width), "values are no whole rows");
         let rows = values.len() / width;
         self.width = width;
-        self.bytes.resize(rows * self.stride(), 0);
+        self.profile = Some(profile);
         self.scales.resize(rows, 0.0);
         self.zeros.resize(rows, 0);
         quantise_dispatched(profile, values, self);
@@ -140,7 +146,11 @@ dispatched!(fn linear_dispatched(weights: &PackedLinear, input: &Quantised, acti
 #[inline(always)]
 fn quantise<S: Simd>(simd: S, values: &[f32], target: &mut Quantised) {
     let (width, stride) = (target.width, target.stride());
-    for (row, values) in values.chunks_exact(width).enumerate() {
+    // Taken out while scales and zero points are written beside them.
+    let mut levels = std::mem::take(simd.levels_mut(target));
+    levels.resize(values.len() / width * stride, S::Level::default());
+    let rows = values.chunks_exact(width).zip(levels.chunks_exact_mut(stride));
+    for ((values, levels), (scale, zero)) in rows.zip(target.scales.iter_mut().zip(&mut target.zeros)) {
         let whole = width / LANES * LANES;
         let (mut smallest, mut largest) = (simd.splat(0.0), simd.splat(0.0));
         for vector in vectors(&values[..whole]) {
@@ -152,26 +162,26 @@ fn quantise<S: Simd>(simd: S, values: &[f32], target: &mut Quantised) {
         let smallest = simd.smallest(simd.min(simd.load(&rest), smallest));
         let largest = simd.largest(simd.max(simd.load(&rest), largest));
         let range = largest - smallest;
-        let (scale, inverse) = if range > f32::MIN_POSITIVE { (range / 255.0, 255.0 / range) } else { (0.0, 0.0) };
+        let (step, inverse) = if range > f32::MIN_POSITIVE { (range / 255.0, 255.0 / range) } else { (0.0, 0.0) };
         // Rounded as the values are, so that a value of 0 becomes the zero point exactly.
-        let zero = (-smallest * inverse).round_ties_even().clamp(0.0, 255.0);
-        let bytes = &mut target.bytes[row * stride..][..stride];
-        let (chunks, _) = bytes[..whole].as_chunks_mut::<LANES>();
+        let middle = (-smallest * inverse).round_ties_even().clamp(0.0, 255.0);
+        let (chunks, _) = levels[..whole].as_chunks_mut::<LANES>();
         let spread = |vector| {
-            let value = simd.fma(simd.load(vector), simd.splat(inverse), simd.splat(zero));
+            let value = simd.fma(simd.load(vector), simd.splat(inverse), simd.splat(middle));
             simd.min(simd.max(value, simd.splat(0.0)), simd.splat(255.0))
         };
-        for (bytes, vector) in chunks.iter_mut().zip(vectors(&values[..whole])) {
-            simd.store_u8(spread(vector), bytes);
+        for (levels, vector) in chunks.iter_mut().zip(vectors(&values[..whole])) {
+            simd.store_levels(spread(vector), levels);
         }
         if whole < width {
-            let mut last = [0; LANES];
-            simd.store_u8(spread(&rest), &mut last);
-            bytes[whole..width].copy_from_slice(&last[..width - whole]);
+            let mut last = [S::Level::default(); LANES];
+            simd.store_levels(spread(&rest), &mut last);
+            levels[whole..width].copy_from_slice(&last[..width - whole]);
         }
-        target.scales[row] = scale;
-        target.zeros[row] = zero as i32;
+        *scale = step;
+        *zero = middle as i32;
     }
+    *simd.levels_mut(target) = levels;
 }
 
 #[inline(always)]
@@ -206,37 +216,53 @@ fn tile<S: Simd, const R: usize>(
     (index, panel): (usize, &[Chunk]),
     first: usize,
 ) {
-    let stride = input.stride();
-    let mut rows: [&[u8]; R] = [&[]; R];
+    let (stride, levels) = (input.stride(), simd.levels(input));
+    let mut rows: [&[S::Level]; R] = [&[]; R];
     for (offset, row) in rows.iter_mut().enumerate() {
-        *row = &input.bytes[(first + offset) * stride..][..stride];
+        *row = &levels[(first + offset) * stride..][..stride];
     }
     let mut sums = [[[0i32; LANES]; 4]; R];
     simd.tile(rows, panel, &mut sums);
+    let vectors = 4 * index..4 * index + 4;
+    let (scales, biases) = (&weights.scales[vectors.clone()], &weights.biases[vectors.clone()]);
+    let column_sums = &weights.sums[vectors];
     let start = index * PANEL;
-    let (scales, biases) = (vectors(&weights.scales[start..][..PANEL]), vectors(&weights.biases[start..][..PANEL]));
-    let (column_sums, _) = weights.sums[start..][..PANEL].as_chunks::<LANES>();
     let columns = (weights.outputs - start).min(PANEL);
     for (offset, sums) in sums.iter().enumerate() {
         let row = first + offset;
         let (row_scale, zero) = (simd.splat(input.scales[row]), input.zeros[row]);
-        let target = &mut output[row * weights.outputs + start..][..columns];
-        for part in 0..columns.div_ceil(LANES) {
+        let mut results = [row_scale; 4];
+        for part in 0..4 {
             let scaled = simd.mul(simd.centred(&sums[part], zero, &column_sums[part]), row_scale);
-            let mut value = simd.fma(scaled, simd.load(&scales[part]), simd.load(&biases[part]));
-            if activation == Activation::Gelu {
-                value = gelu(simd, value);
+            results[part] = simd.fma(scaled, simd.load(&scales[part]), simd.load(&biases[part]));
+        }
+        if activation == Activation::Gelu {
+            results = gelus(simd, results);
+        }
+        let target = &mut output[row * weights.outputs + start..][..columns];
+        let (whole, rest) = target.as_chunks_mut::<LANES>();
+        if let Some(whole) = whole.first_chunk_mut::<4>() {
+            // The usual case without a branch for each vector.
+            for part in 0..4 {
+                simd.store(results[part], &mut whole[part]);
             }
-            if let Some(target) = target[part * LANES..].first_chunk_mut::<LANES>() {
-                simd.store(value, target);
-            } else {
+        } else {
+            for (part, target) in whole.iter_mut().enumerate() {
+                simd.store(results[part], target);
+            }
+            if !rest.is_empty() {
                 let mut last = [0.0; LANES];
-                simd.store(value, &mut last);
-                let target = &mut target[part * LANES..];
-                target.copy_from_slice(&last[..target.len()]);
+                simd.store(results[whole.len()], &mut last);
+                rest.copy_from_slice(&last[..rest.len()]);
             }
         }
     }
+}
+
+/// The GELU of four vectors: side by side, so that none waits for another.
+#[inline(always)]
+fn gelus<S: Simd>(simd: S, [a, b, c, d]: [S::Vector; 4]) -> [S::Vector; 4] {
+    [gelu(simd, a), gelu(simd, b), gelu(simd, c), gelu(simd, d)]
 }
 
 /// Fewer than sixteen values, zeros behind them.

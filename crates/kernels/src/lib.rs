@@ -10,14 +10,17 @@ mod attention;
 mod int8;
 mod mapping;
 mod normalise;
+mod product;
 mod profile;
 mod simd;
+mod single;
 
 pub use attention::{AttentionScratch, Heads, attention};
 pub use int8::{Activation, PackedLinear, Quantised};
 pub use mapping::Mapping;
 pub use normalise::layer_norm;
 pub use profile::Profile;
+pub use single::SingleLinear;
 
 #[cfg(test)]
 mod tests;

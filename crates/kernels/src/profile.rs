@@ -60,6 +60,17 @@ impl Profile {
         }
     }
 
+    /// The name in run records of what is evaluated in f32 all through.
+    pub const fn name_in_f32(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Form::Avx512(_) => "avx512-f32",
+            #[cfg(target_arch = "x86_64")]
+            Form::Avx2(_) => "avx2-f32",
+            Form::Portable(_) => "portable-f32",
+        }
+    }
+
     pub(crate) const fn form(self) -> Form {
         self.0
     }

@@ -16,12 +16,10 @@ fn values(count: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
+/// Weights of any size, or of half or a quarter of it or less.
 fn bytes(count: usize, seed: u64) -> Vec<i8> {
-    values(count, seed)
-        .iter()
-        .map(|value| ((value * 997.0) as i64).rem_euclid(255) as u8 as i8)
-        .map(|byte| byte.max(-127))
-        .collect()
+    let whole = values(count, seed).into_iter().map(|value| ((value * 997.0) as i64).rem_euclid(255) as u8 as i8);
+    whole.map(|byte| byte.max(-127) >> (seed % 4)).collect()
 }
 
 fn packed(outputs: usize, inputs: usize, seed: u64) -> (PackedLinear, Vec<f64>) {
@@ -39,6 +37,17 @@ fn linear(profile: Profile, layer: &PackedLinear, input: &[f32], activation: Act
     quantised.take(profile, input, layer.inputs());
     let mut output = vec![f32::NAN; input.len() / layer.inputs() * layer.outputs()];
     layer.apply(profile, &quantised, activation, &mut output);
+    output
+}
+
+fn single(outputs: usize, inputs: usize, seed: u64) -> (SingleLinear, Vec<f32>) {
+    let weights = values(outputs * inputs, seed);
+    (SingleLinear::new(inputs, weights.chunks_exact(inputs), &values(outputs, seed + 2)), weights)
+}
+
+fn in_single(profile: Profile, layer: &SingleLinear, input: &[f32], activation: Activation) -> Vec<f32> {
+    let mut output = vec![f32::NAN; input.len() / layer.inputs() * layer.outputs()];
+    layer.apply(profile, input, activation, &mut output);
     output
 }
 
@@ -113,6 +122,28 @@ fn rows_of_another_length_are_refused() {
 }
 
 #[test]
+#[should_panic(expected = "another form")]
+fn levels_of_another_form_are_refused() {
+    let (layer, _) = packed(3, 8, 1);
+    let mut quantised = Quantised::default();
+    quantised.take(Profile::portable(), &[0.0; 8], 8);
+    quantised.take(Profile::best(), &[0.0; 8], 8);
+    layer.apply(Profile::best(), &quantised, Activation::Identity, &mut [0.0; 3]);
+    quantised.take(Profile::portable(), &[0.0; 8], 8);
+    // Where nothing but the portable form runs, there is no other form to refuse.
+    let other = Profile::available().into_iter().find(|profile| *profile != Profile::portable());
+    assert!(other.is_some(), "another form");
+    layer.apply(other.unwrap_or(Profile::best()), &quantised, Activation::Identity, &mut [0.0; 3]);
+}
+
+#[test]
+#[should_panic(expected = "whole number of rows")]
+fn a_part_of_a_row_is_refused() {
+    let (layer, _) = single(3, 8, 1);
+    layer.apply(Profile::best(), &[0.0; 12], Activation::Identity, &mut [0.0; 3]);
+}
+
+#[test]
 #[should_panic(expected = "could overflow")]
 fn sums_that_could_overflow_are_refused() {
     PackedLinear::new(40_000, std::iter::empty(), &[]);
@@ -121,12 +152,15 @@ fn sums_that_could_overflow_are_refused() {
 #[test]
 fn the_largest_sums_do_not_overflow() {
     let inputs = 1 << 15;
-    let (weights, input) = (vec![-127i8; inputs], vec![3.0f32; inputs]);
-    let layer = PackedLinear::new(inputs, std::iter::once((&weights[..], 1.0)), &[0.0]);
-    for profile in Profile::available() {
-        let output = linear(profile, &layer, &input, Activation::Identity)[0];
-        let want = -127.0 * 3.0 * inputs as f32;
-        assert!((output - want).abs() < want.abs() * 1e-5, "{}: {output}, not {want}", profile.name());
+    // Where products of bytes saturate at the latest, and where two or four of them do.
+    for weight in [-128, -127, -65, -64, -33, -32, 32, 33, 64, 65, 127i8] {
+        let (weights, input) = (vec![weight; inputs], vec![3.0f32; inputs]);
+        let layer = PackedLinear::new(inputs, std::iter::once((&weights[..], 1.0)), &[0.0]);
+        for profile in Profile::available() {
+            let output = linear(profile, &layer, &input, Activation::Identity)[0];
+            let want = f32::from(weight) * 3.0 * inputs as f32;
+            assert!((output - want).abs() < want.abs() * 1e-5, "{}: {output}, not {want}", profile.name());
+        }
     }
 }
 
@@ -153,6 +187,30 @@ proptest! {
                 let want: f64 = weights.iter().zip(input).map(|(w, x)| w * f64::from(*x)).sum::<f64>() + f64::from(biases[column]);
                 let bound: f64 = weights.iter().map(|w| w.abs() * step).sum::<f64>() + 1e-4 * want.abs().max(1.0);
                 prop_assert!((f64::from(*output) - want).abs() <= bound, "row {row} column {column}: {output}, not {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn single_layers_are_right_and_alike_in_every_form(rows in 0..40usize, inputs in 1..90usize, outputs in 0..150usize, seed in 0..1000u64, gelu: bool) {
+        let (layer, weights) = single(outputs, inputs, seed);
+        let input = values(rows * inputs, seed + 7);
+        let activation = if gelu { Activation::Gelu } else { Activation::Identity };
+        let portable = in_single(Profile::portable(), &layer, &input, activation);
+        for profile in Profile::available() {
+            prop_assert_eq!(&in_single(profile, &layer, &input, activation), &portable, "{}", profile.name());
+        }
+        let biases = values(outputs, seed + 2);
+        let plain = in_single(Profile::best(), &layer, &input, Activation::Identity);
+        for (row, input) in input.chunks_exact(inputs).enumerate() {
+            // Alone as in the batch.
+            prop_assert_eq!(&in_single(Profile::best(), &layer, input, activation)[..], &portable[row * outputs..][..outputs]);
+            for column in 0..outputs {
+                let weights = &weights[column * inputs..][..inputs];
+                let products = weights.iter().zip(input).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                let (want, size) = products.fold((f64::from(biases[column]), 0.0), |(sum, size), product| (sum + product, size + product.abs()));
+                let got = f64::from(plain[row * outputs + column]);
+                prop_assert!((got - want).abs() <= 1e-5 * (size + want.abs()), "row {row} column {column}: {got}, not {want}");
             }
         }
     }

@@ -50,14 +50,14 @@ fn every_form_of_the_kernels_gives_the_same_bits() {
     let texts = ["Cloud outage risk.", "雲端中斷風險"];
     let expected = encoder().encode(&texts).unwrap();
     for profile in Profile::available() {
-        assert_eq!(with(Arithmetic::Kernels(profile)).encode(&texts).unwrap(), expected, "{}", profile.name());
+        assert_eq!(with(Arithmetic::Bytes(profile)).encode(&texts).unwrap(), expected, "{}", profile.name());
     }
 }
 
 #[test]
 fn an_arithmetic_is_named_or_refused() {
     assert_eq!(Arithmetic::named("reference").unwrap(), Arithmetic::Reference);
-    assert_eq!(Arithmetic::named("portable").unwrap(), Arithmetic::Kernels(Profile::portable()));
+    assert_eq!(Arithmetic::named("portable").unwrap(), Arithmetic::Bytes(Profile::portable()));
     assert_eq!(Arithmetic::named("").unwrap(), Arithmetic::fastest());
     assert_eq!(Arithmetic::named(Arithmetic::fastest().name()).unwrap(), Arithmetic::fastest());
     let refused = Arithmetic::named("quantum").unwrap_err().to_string();

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{LANES, Simd};
-use crate::int8::Chunk;
+use crate::int8::{Chunk, Quantised};
 
 /// Proof that AVX2 and FMA are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,9 @@ type Pair = [__m256; 2];
 // arrays of exactly the bytes that are read or written (unaligned forms).
 impl Simd for Avx2 {
     type Vector = Pair;
+    /// Widened once, when a row is quantised, and not again for every panel of weights.
+    type Level = i16;
+    const WIDE: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Pair {
@@ -95,13 +98,22 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn store_u8(self, [low, high]: Pair, target: &mut [u8; LANES]) {
+    fn levels(self, rows: &Quantised) -> &[i16] {
+        &rows.words
+    }
+
+    #[inline(always)]
+    fn levels_mut(self, rows: &mut Quantised) -> &mut Vec<i16> {
+        &mut rows.words
+    }
+
+    #[inline(always)]
+    fn store_levels(self, [low, high]: Pair, target: &mut [i16; LANES]) {
         unsafe {
             // Packing works within 128-bit halves: the permutation puts the eight-byte parts back in order.
             let words = _mm256_packs_epi32(_mm256_cvtps_epi32(low), _mm256_cvtps_epi32(high));
             let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
-            let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-            _mm_storeu_si128(target.as_mut_ptr().cast(), bytes);
+            _mm256_storeu_si256(target.as_mut_ptr().cast(), words);
         }
     }
 
@@ -135,60 +147,38 @@ impl Simd for Avx2 {
         }
     }
 
-    /// Bytes are widened to 16 bits, whose pairs of products cannot overflow (the byte instruction saturates): each register
-    /// takes four columns with two partial sums each. One chunk of sixteen columns and three rows at a time fill the registers.
+    /// Products of 16-bit pairs cannot overflow (the byte instruction saturates). Eight columns of six rows at a time fill twelve
+    /// registers with sums: two for each row, each with four columns of two partial sums.
     #[inline(always)]
-    fn tile<const R: usize>(self, rows: [&[u8]; R], panel: &[Chunk], sums: &mut [[[i32; LANES]; 4]; R]) {
+    fn tile<const R: usize>(self, rows: [&[i16]; R], panel: &[Chunk], sums: &mut [[[i32; LANES]; 4]; R]) {
         let groups = panel.len() / 4;
         assert!(rows.iter().all(|row| row.len() >= 4 * groups), "a row is shorter than the panel");
         for part in 0..4 {
-            let mut first = 0;
-            while first + 3 <= R {
-                sixteen_columns::<3>([rows[first], rows[first + 1], rows[first + 2]], panel, part, |row, totals| {
-                    sums[first + row][part] = totals;
-                });
-                first += 3;
-            }
-            while first < R {
-                sixteen_columns::<1>([rows[first]], panel, part, |_, totals| sums[first][part] = totals);
-                first += 1;
-            }
-        }
-    }
-}
-
-/// The sums of one chunk of columns. Its callers have checked the lengths of the rows, and hold the proof.
-#[inline(always)]
-fn sixteen_columns<const R: usize>(rows: [&[u8]; R], panel: &[Chunk], part: usize, mut done: impl FnMut(usize, [i32; LANES])) {
-    let groups = panel.len() / 4;
-    // SAFETY: called by `tile` alone, which holds the proof that AVX2 is there and has checked that each row has at least
-    // 4 * groups bytes; the panel holds 4 * groups chunks of 64 bytes, and part < 4.
-    unsafe {
-        let mut totals = [[_mm256_setzero_si256(); 4]; R];
-        for group in 0..groups {
-            let chunk = panel.as_ptr().add(4 * group + part).cast::<__m128i>();
-            let mut values = [_mm256_setzero_si256(); R];
-            for (values, row) in values.iter_mut().zip(&rows) {
-                let four = row.as_ptr().add(4 * group).cast::<i32>().read_unaligned();
-                *values = _mm256_cvtepu8_epi16(_mm_set1_epi32(four));
-            }
-            for quarter in 0..4 {
-                let weights = _mm256_cvtepi8_epi16(_mm_loadu_si128(chunk.add(quarter)));
-                for (totals, values) in totals.iter_mut().zip(&values) {
-                    totals[quarter] = _mm256_add_epi32(totals[quarter], _mm256_madd_epi16(*values, weights));
+            for half in 0..2 {
+                // SAFETY: `self` is the proof that AVX2 is there. In bounds: the panel holds four parts of `groups` chunks of
+                // 64 bytes, of which `half` names the first or second 32; each row has 4 * groups words; eight sums go to the
+                // first or second half of sixteen.
+                unsafe {
+                    let mut totals = [[_mm256_setzero_si256(); 2]; R];
+                    let weights = panel.as_ptr().add(part * groups).cast::<__m128i>().add(2 * half);
+                    for group in 0..groups {
+                        let weights = weights.add(4 * group);
+                        let low = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights));
+                        let high = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.add(1)));
+                        for (totals, row) in totals.iter_mut().zip(&rows) {
+                            let values = _mm256_set1_epi64x(row.as_ptr().add(4 * group).cast::<i64>().read_unaligned());
+                            totals[0] = _mm256_add_epi32(totals[0], _mm256_madd_epi16(values, low));
+                            totals[1] = _mm256_add_epi32(totals[1], _mm256_madd_epi16(values, high));
+                        }
+                    }
+                    for (totals, sums) in totals.iter().zip(sums.iter_mut()) {
+                        // Columns 0, 1, 4, 5 and 2, 3, 6, 7 come out of the two halves: the permutation puts them in order.
+                        let columns = _mm256_hadd_epi32(totals[0], totals[1]);
+                        let columns = _mm256_permute4x64_epi64::<0b11_01_10_00>(columns);
+                        _mm256_storeu_si256(sums[part].as_mut_ptr().cast::<__m256i>().add(half), columns);
+                    }
                 }
             }
-        }
-        for (row, totals) in totals.iter().enumerate() {
-            let mut columns = [0i32; LANES];
-            for (quarter, total) in totals.iter().enumerate() {
-                let mut partial = [0i32; 8];
-                _mm256_storeu_si256(partial.as_mut_ptr().cast(), *total);
-                for column in 0..4 {
-                    columns[4 * quarter + column] = partial[2 * column] + partial[2 * column + 1];
-                }
-            }
-            done(row, columns);
         }
     }
 }

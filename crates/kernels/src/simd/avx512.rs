@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{LANES, Simd};
-use crate::int8::Chunk;
+use crate::int8::{Chunk, Quantised};
 
 /// Proof that AVX-512 F, BW, DQ, VL and VNNI are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ impl Avx512 {
 // arrays of exactly the bytes that are read or written (unaligned forms).
 impl Simd for Avx512 {
     type Vector = __m512;
+    type Level = u8;
+    const WIDE: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {
@@ -90,7 +92,17 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn store_u8(self, vector: __m512, target: &mut [u8; LANES]) {
+    fn levels(self, rows: &Quantised) -> &[u8] {
+        &rows.bytes
+    }
+
+    #[inline(always)]
+    fn levels_mut(self, rows: &mut Quantised) -> &mut Vec<u8> {
+        &mut rows.bytes
+    }
+
+    #[inline(always)]
+    fn store_levels(self, vector: __m512, target: &mut [u8; LANES]) {
         unsafe {
             let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(vector));
             _mm_storeu_si128(target.as_mut_ptr().cast(), bytes);
@@ -136,9 +148,9 @@ impl Simd for Avx512 {
         unsafe {
             let mut totals = [[_mm512_setzero_si512(); 4]; R];
             for group in 0..groups {
-                // In bounds: the panel holds 4 * groups chunks, each row at least 4 * groups bytes.
-                let block = panel.as_ptr().add(4 * group);
-                let weights = [0, 1, 2, 3].map(|part| _mm512_load_si512(block.add(part).cast()));
+                // In bounds: the panel holds four parts of `groups` chunks, each row at least 4 * groups bytes.
+                let chunk = panel.as_ptr().add(group);
+                let weights = [0, 1, 2, 3].map(|part| _mm512_load_si512(chunk.add(part * groups).cast()));
                 for (row, totals) in rows.iter().zip(&mut totals) {
                     let values = _mm512_set1_epi32(row.as_ptr().add(4 * group).cast::<i32>().read_unaligned());
                     for (total, weights) in totals.iter_mut().zip(weights) {

@@ -1,7 +1,7 @@
 //! The form without special instructions: what the others are held against, and what runs on other processors.
 
 use super::{LANES, Simd};
-use crate::int8::Chunk;
+use crate::int8::{Chunk, Quantised};
 
 /// The portable form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ fn smaller(a: f32, b: f32) -> f32 {
 
 impl Simd for Portable {
     type Vector = [f32; LANES];
+    type Level = u8;
+    const WIDE: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::Vector {
@@ -97,7 +99,17 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn store_u8(self, vector: Self::Vector, target: &mut [u8; LANES]) {
+    fn levels(self, rows: &Quantised) -> &[u8] {
+        &rows.bytes
+    }
+
+    #[inline(always)]
+    fn levels_mut(self, rows: &mut Quantised) -> &mut Vec<u8> {
+        &mut rows.bytes
+    }
+
+    #[inline(always)]
+    fn store_levels(self, vector: Self::Vector, target: &mut [u8; LANES]) {
         for (target, value) in target.iter_mut().zip(vector) {
             // Adding 1.5 * 2^23 rounds to the nearest whole number, ties to even; taken away again it is exact.
             *target = ((value + 12_582_912.0) - 12_582_912.0) as u8;
@@ -124,9 +136,8 @@ impl Simd for Portable {
         for (row, sums) in rows.iter().zip(sums) {
             *sums = [[0; LANES]; 4];
             let (groups, _) = row.as_chunks::<4>();
-            let (blocks, _) = panel.as_chunks::<4>();
-            for (group, block) in groups.iter().zip(blocks) {
-                for (sums, chunk) in sums.iter_mut().zip(block) {
+            for (sums, chunks) in sums.iter_mut().zip(panel.chunks_exact(panel.len() / 4)) {
+                for (group, chunk) in groups.iter().zip(chunks) {
                     for lane in 0..LANES {
                         for part in 0..4 {
                             sums[lane] += i32::from(group[part]) * i32::from(chunk.0[4 * lane + part]);

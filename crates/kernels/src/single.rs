@@ -1,0 +1,140 @@
+//! Linear layers in f32: weights in panels of sixteen outputs.
+
+use crate::int8::Activation;
+use crate::product::{Panels, Rows, Sink, multiply};
+use crate::profile::{Profile, dispatched};
+use crate::simd::{LANES, Simd, gelu};
+
+/// Rows that are taken through all weights together, in bytes: they stay in the second cache while the weights pass.
+const BLOCK_BYTES: usize = 192 << 10;
+/// Steps of the sums that are taken together: a panel's weights for so many stay in the first cache while the rows pass.
+const STEPS: usize = 192;
+/// Panels that are taken together: as many as [`multiply`] takes at most.
+const PANELS: usize = 2;
+
+/// The weights of a linear layer in f32, laid out for the kernels.
+#[derive(Debug)]
+pub struct SingleLinear {
+    inputs: usize,
+    outputs: usize,
+    /// Panel by panel of sixteen outputs, in it input by input.
+    panels: Vec<[f32; LANES]>,
+    /// Per output, padded to whole panels.
+    biases: Vec<[f32; LANES]>,
+}
+
+impl SingleLinear {
+    /// Lays out a matrix of [outputs, inputs], given row by row as each output's weights, and a bias per output.
+    ///
+    /// # Panics
+    /// Where the rows are not `biases.len()` rows of `inputs` weights, or `inputs` is 0.
+    pub fn new<'a>(inputs: usize, rows: impl Iterator<Item = &'a [f32]>, biases: &[f32]) -> Self {
+        assert!(inputs > 0, "a layer without inputs");
+        let outputs = biases.len();
+        let count = outputs.div_ceil(LANES);
+        let mut laid = Self { inputs, outputs, panels: vec![[0.0; LANES]; count * inputs], biases: vec![[0.0; LANES]; count] };
+        laid.biases.as_flattened_mut()[..outputs].copy_from_slice(biases);
+        let mut found = 0;
+        for (output, weights) in rows.enumerate() {
+            assert!(output < outputs && weights.len() == inputs, "the rows do not fit the layer");
+            let panel = &mut laid.panels[output / LANES * inputs..][..inputs];
+            for (vector, weight) in panel.iter_mut().zip(weights) {
+                vector[output % LANES] = *weight;
+            }
+            found += 1;
+        }
+        assert_eq!(found, outputs, "the rows do not fit the layer");
+        laid
+    }
+
+    /// The length of a row that goes in.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The length of a row that comes out.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// `output = activation(input * weightᵀ + bias)`: [rows, outputs].
+    ///
+    /// # Panics
+    /// Where the input is no whole number of rows, or the output has another size.
+    pub fn apply(&self, profile: Profile, input: &[f32], activation: Activation, output: &mut [f32]) {
+        assert!(input.len().is_multiple_of(self.inputs), "the input is no whole number of rows");
+        assert_eq!(output.len(), input.len() / self.inputs * self.outputs, "the output has another size");
+        single_dispatched(profile, self, input, activation, output);
+    }
+}
+
+dispatched!(fn single_dispatched(weights: &SingleLinear, input: &[f32], activation: Activation, output: &mut [f32]) => single);
+
+#[inline(always)]
+fn single<S: Simd>(simd: S, weights: &SingleLinear, input: &[f32], activation: Activation, output: &mut [f32]) {
+    let (inputs, outputs) = (weights.inputs, weights.outputs);
+    if outputs == 0 {
+        return;
+    }
+    // Whole blocks of six and of eight rows.
+    let block = (BLOCK_BYTES / size_of::<f32>() / inputs).next_multiple_of(24);
+    let mut partial = vec![[[0.0; LANES]; PANELS]; block.min(input.len() / inputs)];
+    for (input, output) in input.chunks(block * inputs).zip(output.chunks_mut(block * outputs)) {
+        let count = input.len() / inputs;
+        for (group, panels) in weights.panels.chunks(PANELS * inputs).enumerate() {
+            for first in (0..inputs).step_by(STEPS) {
+                let depth = (inputs - first).min(STEPS);
+                let rows = Rows { values: &input[first..], stride: inputs, depth, count };
+                let panels = Panels { vectors: &panels[first..], stride: inputs, count: panels.len() / inputs };
+                let biases = &weights.biases[group * PANELS..];
+                let (begun, ended) = (first > 0, first + depth == inputs);
+                let (partial, columns) = (&mut partial[..count], group * PANELS * LANES);
+                multiply(
+                    simd,
+                    rows,
+                    panels,
+                    Outputs { begun, ended, partial, biases, activation, outputs, columns, target: output },
+                );
+            }
+        }
+    }
+}
+
+/// Rows of outputs: sums that go on from what the steps before left; to whole sums the bias is added and the activation applied.
+struct Outputs<'a> {
+    begun: bool,
+    ended: bool,
+    partial: &'a mut [[[f32; LANES]; PANELS]],
+    biases: &'a [[f32; LANES]],
+    activation: Activation,
+    outputs: usize,
+    /// The first column of the panels.
+    columns: usize,
+    target: &'a mut [f32],
+}
+
+impl<S: Simd> Sink<S> for Outputs<'_> {
+    #[inline(always)]
+    fn begin(&self, simd: S, row: usize, panel: usize) -> S::Vector {
+        if self.begun { simd.load(&self.partial[row][panel]) } else { simd.splat(0.0) }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, simd: S, row: usize, panel: usize, results: S::Vector) {
+        if !self.ended {
+            return simd.store(results, &mut self.partial[row][panel]);
+        }
+        let mut value = simd.add(results, simd.load(&self.biases[panel]));
+        if self.activation == Activation::Gelu {
+            value = gelu(simd, value);
+        }
+        let target = &mut self.target[row * self.outputs..][..self.outputs][self.columns + panel * LANES..];
+        if let Some(target) = target.first_chunk_mut::<LANES>() {
+            simd.store(value, target);
+        } else {
+            let mut last = [0.0; LANES];
+            simd.store(value, &mut last);
+            target.copy_from_slice(&last[..target.len()]);
+        }
+    }
+}
