@@ -4,6 +4,9 @@
 
 mod context;
 mod configuration;
+mod hub_server;
+mod model_folder;
+mod zip_file;
 
 mod audit;
 mod bad_input;
@@ -12,6 +15,8 @@ mod extract;
 mod fixtures;
 mod help;
 mod library;
+mod models;
+mod models_pull;
 mod reading;
 mod review;
 mod run;
