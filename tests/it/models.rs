@@ -105,14 +105,17 @@ fn remove_asks_first_and_touches_the_data_folder_alone() {
 #[test]
 fn bench_names_model_and_kernels_and_estimates_a_batch() {
     let context = TestContext::new();
-    let bench = context.run(&["models", "bench", "--seconds", "0.05", "--pages", "10", "--json"]).expect_code(0).json();
+    let bench = context
+        .run(&["models", "bench", "--seconds", "0.05", "--lengths", "16,32", "--pages", "10", "--json"])
+        .expect_code(0)
+        .json();
     assert_eq!(bench["model"], "e5-small-enzh");
     assert!(bench["kernel_profile"].is_string() && bench["quantisation"].as_str().unwrap().contains("int8"), "{bench}");
     let speeds = bench["speeds"].as_array().unwrap();
     assert!(speeds.iter().all(|speed| speed["tokens_per_second"].as_f64().unwrap() > 0.0), "{bench}");
-    assert!([32, 128, 256].iter().all(|length| speeds.iter().any(|speed| speed["length"] == *length)), "{bench}");
+    assert!([16, 32].iter().all(|length| speeds.iter().any(|speed| speed["length"] == *length)), "{bench}");
     // The texts have about the length that is named.
-    assert!(speeds.iter().all(|speed| speed["tokens"].as_f64().unwrap() / speed["length"].as_f64().unwrap() < 1.3), "{bench}");
+    assert!(speeds.iter().all(|speed| speed["tokens"].as_f64().unwrap() / speed["length"].as_f64().unwrap() < 2.0), "{bench}");
     assert!(bench["estimate"]["seconds"].as_f64().unwrap() > 0.0);
     let other = context.run(&["models", "bench", "risk-labels"]).expect_code(2);
     assert!(other.stderr.contains("classification-head"), "{}", other.stderr);

@@ -132,7 +132,7 @@ fn each_refusal_says_what_to_do() {
     refused(&context, &mut pull(&context, &server, &[]), 2, &["gated", "HF_TOKEN", "licence"]);
     let with_token = refused(&context, pull(&context, &server, &[]).env("HF_TOKEN", TOKEN), 2, &["account of HF_TOKEN"]);
     assert!(!with_token.stderr.contains(TOKEN) && !with_token.stderr.contains("<b>"));
-    server.answers(&path, Answer::refusal(503, "x\u{1b}[31m"));
+    server.answers(&path, Answer::refusal(503, "Busy"));
     refused(&context, &mut pull(&context, &server, &[]), 1, &["503", "later"]);
     for to in ["ftp://elsewhere/x", "file:///etc/passwd", &format!("{}{path}", server.address())] {
         server.answers(&path, Answer { status: 302, headers: vec![("location", to.to_owned())], ..Answer::default() });
@@ -214,9 +214,9 @@ fn a_model_without_digests_needs_somebody_to_answer_for_it() {
     // Another machine, over an air gap: what one told by telephone is enough, and is checked.
     let other = crate::model_folder::context("");
     let digest = shown["sha256"].as_str().unwrap();
-    let disk = context.path("scrutineer-data/models");
-    let mut carried = models(&other, &["pull", "big", "--digest", digest, "--revision", COMMIT, "--from"]);
-    other.finish(carried.arg(&disk)).expect_code(0);
+    let disk = context.path("scrutineer-data/models").display().to_string();
+    let mut carried = models(&other, &["pull", "big", "--digest", digest, "--revision", COMMIT, "--from", &disk]);
+    other.finish(&mut carried).expect_code(0);
     assert_eq!(last_change(&other)["checked_against"], "operator");
     assert_eq!(last_change(&other)["model_sha256"], digest);
     other.finish(&mut models(&other, &["verify", "big"])).expect_code(0);

@@ -17,7 +17,7 @@ use crate::model::speed::{self, Speed};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     scrutineer models bench\n  \
-    scrutineer models bench --pages 5000 --tokens-per-page 700 --json\n\n\
+    scrutineer models bench --pages 5000 --tokens-per-page 500 --json\n\n\
     SCRUTINEER_KERNELS names another arithmetic: portable, avx2, avx512, reference. Nothing else should be running meanwhile.")]
 pub(super) struct Arguments {
     /// The model
@@ -29,18 +29,18 @@ pub(super) struct Arguments {
     /// Tokens per page of that batch
     #[arg(long, value_name = "N", default_value_t = TOKENS_PER_PAGE)]
     tokens_per_page: u32,
+    /// The lengths of text that are measured, in tokens
+    #[arg(long, value_name = "TOKENS", value_delimiter = ',', default_values_t = [32, 128, 256], value_parser = clap::value_parser!(u32).range(8..=512))]
+    lengths: Vec<u32>,
     /// How long each figure is measured, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     seconds: f64,
 }
 
-/// The mean over filings, see docs/models.md.
-const TOKENS_PER_PAGE: u32 = 600;
+/// About the mean over filings: 793 on 2,071 pages (docs/models.md).
+const TOKENS_PER_PAGE: u32 = 800;
 
-/// The lengths of text that are measured, in tokens; a passage has about 128.
-const LENGTHS: [usize; 3] = [32, 128, 256];
-
-/// The length that a batch's time is estimated from.
+/// A passage has about so many tokens: a batch's time is estimated from the measured length that is nearest.
 const USUAL: usize = 128;
 
 #[derive(Serialize)]
@@ -91,14 +91,15 @@ impl Arguments {
         let mut threads = vec![1, cores];
         threads.dedup();
         let mut speeds = Vec::new();
-        for length in LENGTHS {
+        for length in self.lengths.iter().map(|length| *length as usize) {
             for &threads in &threads {
                 let speed = speed::measure(&encoder, length, threads, Duration::from_secs_f64(self.seconds))
                     .or_fail(|| "the encoder cannot be measured".to_owned())?;
                 speeds.push(Measured { length, speed });
             }
         }
-        let usual = speeds.iter().filter(|measured| measured.length == USUAL);
+        let nearest = speeds.iter().map(|measured| measured.length).min_by_key(|length| length.abs_diff(USUAL));
+        let usual = speeds.iter().filter(|measured| Some(measured.length) == nearest);
         let per_second = usual.map(|measured| measured.speed.tokens_per_second).fold(0.0, f64::max);
         let tokens = f64::from(self.pages) * f64::from(self.tokens_per_page);
         let bench = Bench {

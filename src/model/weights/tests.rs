@@ -126,8 +126,9 @@ fn a_configuration_that_the_files_do_not_bear_out_is_refused() {
 #[test]
 fn numbers_that_are_none_are_refused() {
     let mut files = Files::new();
-    let at = files.layers.len() - 4;
-    files.layers[at..].copy_from_slice(&f32::NAN.to_le_bytes());
+    // The numbers in f32 come first after the header, whose length is in the first eight bytes.
+    let at = 8 + usize::try_from(u64::from_le_bytes(files.layers[..8].try_into().unwrap())).unwrap();
+    files.layers[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
     assert!(files.load().unwrap_err().contains("finite"));
 }
 

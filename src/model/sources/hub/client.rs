@@ -128,7 +128,7 @@ impl Client {
 
     /// The next bytes of an answer; none at its end.
     pub(super) fn next(&self, answer: &mut Answer) -> reqwest::Result<Option<Vec<u8>>> {
-        let chunk = self.runtime.block_on(answer.response.chunk())?;
+        let chunk = self.runtime.block_on(async { answer.response.chunk().await })?;
         Ok(chunk.map(|chunk| chunk.to_vec()))
     }
 
@@ -158,7 +158,8 @@ impl Client {
             // The address may hold a signature.
             reason: format!("{}: {}", url.host_str().unwrap_or("?"), with_causes(&error.without_url())),
         };
-        self.runtime.block_on(request.send()).map_err(unreachable)
+        // The request starts its clock when it is made: that has to happen on the runtime.
+        self.runtime.block_on(async { request.send().await }).map_err(unreachable)
     }
 
     fn refusal(&self, status: StatusCode, headers: &HeaderMap, from: &str, what: &str) -> SourceError {

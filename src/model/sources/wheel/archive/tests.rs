@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[allow(unreachable_pub)]
 #[path = "../../../../../tests/it/zip_file.rs"]
 mod zip_file;
 
