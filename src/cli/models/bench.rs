@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = TOKENS_PER_PAGE)]
     tokens_per_page: u32,
     /// The lengths of text that are measured, in tokens
-    #[arg(long, value_name = "TOKENS", value_delimiter = ',', default_values_t = [32, 128, 256], value_parser = clap::value_parser!(u32).range(8..=512))]
+    #[arg(long, value_name = "TOKENS", value_delimiter = ',', default_values_t = [32_u32, 128, 256], value_parser = clap::value_parser!(u32).range(8..=512))]
     lengths: Vec<u32>,
     /// How long each figure is measured, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]

@@ -8,7 +8,7 @@ use crate::cli::terminal::harmless;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::{Access, AuditKind, Ledger};
-use crate::model::registry::{ModelCard, StoreError};
+use crate::model::registry::ModelCard;
 use crate::model::sources::SourceError;
 
 /// Removes a model from the data folder; what ships with the program is never touched
@@ -70,7 +70,7 @@ impl Arguments {
         }
         let by = self.by.as_deref().map(str::trim).filter(|by| !by.is_empty());
         let staging = catalogue.store.stage().map_err(SourceError::Store)?;
-        let removed = catalogue.store.remove(&staging, card).map_err(|error: StoreError| SourceError::Store(error))?;
+        let removed = catalogue.store.remove(&staging, card).map_err(SourceError::Store)?;
         let sequence = ledger.audit(AuditKind::Model, &serde_json::json!(StoreChange::new("removed", card, by)))?;
         if config.json {
             print_json(&serde_json::json!({

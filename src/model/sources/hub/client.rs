@@ -220,3 +220,6 @@ fn is_this_machine(url: &Url) -> bool {
             || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     })
 }
+
+#[cfg(test)]
+mod tests;
