@@ -4,6 +4,8 @@
 
 pub mod arithmetic;
 pub mod encoder;
+#[cfg(test)]
+mod hostile_files;
 pub mod input;
 mod packed;
 pub mod reference;

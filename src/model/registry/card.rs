@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
+/// The largest JSON or text file of a model: it is parsed whole. The tokenizer of XLM-R, with 250,002 pieces, has 17 MB.
+const LARGEST_TEXT: u64 = 64 << 20;
+
 /// A model's card.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -226,7 +229,7 @@ impl ModelCard {
     }
 
     /// What is wrong with the card; it reaches paths, a program's arguments and addresses, so each is checked here, once.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         check_name(&self.name)?;
         for (key, date) in [("review_by", Some(&self.review_by)), ("validated", self.validated.as_ref())] {
             if let Some(date) = date.filter(|date| date.parse::<jiff::civil::Date>().is_err()) {
@@ -238,6 +241,10 @@ impl ModelCard {
         }
         for file in &self.file {
             check_path(&file.path)?;
+            let text = file.path.extension().is_some_and(|extension| extension == "json" || extension == "txt");
+            if text && file.bytes > LARGEST_TEXT {
+                return Err(format!("{} has more than {LARGEST_TEXT} bytes", file.name()));
+            }
             if self.file.iter().filter(|other| other.name() == file.name()).count() > 1 {
                 return Err(format!("two files are named {}", file.name()));
             }

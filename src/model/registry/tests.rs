@@ -137,6 +137,7 @@ fn a_wrong_registry_is_refused_with_its_place() {
         (text("").replace("small/config.json", "/etc/config.json"), "outside"),
         (text("").replace("small/config.json", "small/.config.json"), "hidden"),
         (text("").replace("weights.safetensors", "weights.bin"), "safetensors"),
+        (text("").replace("bytes = 2\n", "bytes = 99999999999\n"), "more than"),
         (text("").replace("2999-01-01", "soon"), "review_by"),
         (text("").replace("\"low\"", "\"some\""), "line"),
         (text("").replace("name = \"small\"", "name = \"../small\""), "name"),

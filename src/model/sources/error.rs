@@ -200,6 +200,16 @@ pub enum SourceError {
         /// What came.
         found: Digest,
     },
+    /// The files are not those of a model that can be used.
+    #[error("what {from} has as `{model}` cannot be used: {reason}; nothing was kept")]
+    Unusable {
+        /// The model.
+        model: String,
+        /// The source.
+        from: String,
+        /// Why not.
+        reason: String,
+    },
     /// pip cannot be run, or fails.
     #[error("pip could not download {package}: {reason}")]
     Pip {

@@ -131,7 +131,12 @@ impl Request<'_> {
                 let trust = if pinned { Trust::Operator } else { Trust::FirstFetch };
                 let revision = fetched.revision.clone().or_else(|| self.revision.map(str::to_owned));
                 let revision = revision.unwrap_or_else(|| "not known: the files came in a directory".to_owned());
-                Ok(model.card(revision, files, received(trust)))
+                let card = model.card(revision, files, received(trust));
+                // A card that the registry's reader refuses would make the whole store unreadable.
+                match card.check() {
+                    Ok(()) => Ok(card),
+                    Err(reason) => Err(SourceError::Unusable { model: model.name.clone(), from: fetched.from.clone(), reason }),
+                }
             }
         }
     }

@@ -25,12 +25,6 @@ fn a_file_cannot_ask_for_padding_or_cut_texts() {
     }
 }
 
-#[test]
-fn a_file_of_absurd_size_is_not_parsed() {
-    let error = Tokenizer::parse(&vec![b' '; LARGEST + 1]).err().unwrap();
-    assert!(error.contains("more than"), "{error}");
-}
-
 proptest! {
     #[test]
     fn no_bytes_crash_the_reader(at in 0_usize..600, with in any::<u8>(), cut in 0_usize..600) {
