@@ -46,6 +46,11 @@ impl Config {
         self.models.clone().or_else(|| shipped_folder("models"))
     }
 
+    /// Where models that were fetched are kept.
+    pub fn model_store(&self) -> PathBuf {
+        self.data.join("models")
+    }
+
     /// Where the taxonomy is, unless a pipeline file names another: `pipelines/taxonomy.toml`, found like the models.
     pub fn taxonomy_file(&self) -> Option<PathBuf> {
         shipped_folder("pipelines").map(|folder| folder.join("taxonomy.toml"))

@@ -17,14 +17,15 @@ const STAGES: [&str; 8] = ["document", "passage", "finding", "summary", "verdict
 const FOUNDATIONS: [&str; 7] = ["config", "digest", "durable", "error", "language", "model", "telemetry"];
 
 /// Crates that stand for one concern, and the modules that may name them.
-const OWNED_CRATES: [(&str, &[&str]); 8] = [
+const OWNED_CRATES: [(&str, &[&str]); 9] = [
     ("rusqlite", &["ledger"]),
     ("lopdf", &["document"]),
     ("hayro_interpret", &["document"]),
     ("tantivy", &["index"]),
     ("candle_core", &["model"]),
-    ("reqwest", &["case"]),
-    ("tokio", &["case", "pipeline", "server", "cli"]),
+    ("reqwest", &["case", "model"]),
+    ("zip", &["model"]),
+    ("tokio", &["case", "model", "pipeline", "server", "cli"]),
     ("clap", &["cli", "config", "main"]),
 ];
 

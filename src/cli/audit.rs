@@ -37,7 +37,7 @@ enum Action {
     },
     /// Shows the last entries
     List {
-        /// One kind only: run-started, run-ended, decision, quarantine, delivery, review, configuration, operator, recovery
+        /// One kind only: run-started, run-ended, decision, quarantine, delivery, review, configuration, operator, model, recovery
         #[arg(long, value_name = "KIND")]
         kind: Option<String>,
         /// How many

@@ -57,10 +57,7 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn run(self, config: &Config) -> Result<Exit> {
-        let models = config.models_folder().ok_or_else(|| {
-            Error::usage("no folder with models was found").remedy("name it with --models or SCRUTINEER_MODELS")
-        })?;
-        let registry = Registry::open(&models).or_fail(|| format!("cannot use the models in {}", models.display()))?;
+        let registry = Registry::installed(config).or_usage(|| "cannot use the models".to_owned())?;
         let encoder = Arithmetic::chosen(self.reference)
             .and_then(|arithmetic| Encoder::load_with(&registry, encoder::DEFAULT, arithmetic))
             .or_fail(|| "cannot load the encoder".to_owned())?;

@@ -10,7 +10,7 @@ use crate::error::{OrFail, Result, with_causes};
 use crate::ledger::{Access, Ledger, LedgerError};
 use crate::model::arithmetic::Arithmetic;
 use crate::model::encoder::{self, Encoder};
-use crate::model::registry::Registry;
+use crate::model::registry::{ModelCard, Registry, Whereabouts};
 use crate::pipeline::Models;
 use crate::pipeline::archive::shipped_taxonomy;
 
@@ -64,10 +64,11 @@ fn checks(config: &Config) -> Vec<Check> {
             Err(error) => Err(with_causes(error)),
         },
     );
-    match config.models_folder().ok_or(crate::model::ModelError::NoFolder).and_then(|folder| Registry::open(&folder)) {
+    match Registry::installed(config) {
         Err(error) => add("models", Err(with_causes(&error))),
         Ok(registry) => {
-            for card in registry.models() {
+            let here = |card: &&ModelCard| card.source.is_empty() || registry.whereabouts(card) != Whereabouts::NotFetched;
+            for card in registry.models().iter().filter(here) {
                 let loaded =
                     registry.load(&card.name).map(|files| format!("{}  {}  {}", card.task, card.licence, files.digest()));
                 add(&card.name, loaded.map_err(|error| with_causes(&error)));

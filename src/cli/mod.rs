@@ -12,6 +12,7 @@ mod classify;
 mod doctor;
 mod extract;
 mod findings;
+mod models;
 mod pipeline;
 mod quarantine;
 mod report;
@@ -106,6 +107,7 @@ enum Command {
     Quarantine(quarantine::Arguments),
     Status(status::Arguments),
     Pipeline(pipeline::Arguments),
+    Models(models::Arguments),
     Doctor(doctor::Arguments),
     #[command(hide = true)]
     Worker(worker::Arguments),
@@ -136,6 +138,7 @@ impl Arguments {
             Command::Quarantine(arguments) => arguments.run(&config),
             Command::Status(arguments) => arguments.run(&config),
             Command::Pipeline(arguments) => arguments.run(&config),
+            Command::Models(arguments) => arguments.run(&config),
             Command::Doctor(arguments) => arguments.run(&config),
             Command::Worker(arguments) => arguments.run(&config),
         }

@@ -268,9 +268,7 @@ impl Desk {
 }
 
 fn load_encoder(config: &Config) -> Result<Encoder> {
-    let missing = || Error::usage("no models folder was found").remedy("name it with --models, or leave --hybrid out");
-    let folder = config.models_folder().ok_or_else(missing)?;
-    let registry = Registry::open(&folder).or_usage(|| format!("cannot read the models in {}", folder.display()))?;
+    let registry = Registry::installed(config).or_usage(|| "cannot read the models".to_owned())?;
     Encoder::load(&registry, encoder::DEFAULT).or_usage(|| "cannot load the encoder".to_owned())
 }
 

@@ -33,6 +33,8 @@ pub enum AuditKind {
     Configuration,
     /// A person changed something: a dropped event, a retry.
     Operator,
+    /// A model was fetched into the data folder, or removed from it.
+    Model,
     /// Something lost was made again: an artefact that was gone or changed, what a dead writer left behind.
     Recovery,
 }
@@ -49,6 +51,7 @@ impl AuditKind {
             Self::Review => "review",
             Self::Configuration => "configuration",
             Self::Operator => "operator",
+            Self::Model => "model",
             Self::Recovery => "recovery",
         }
     }

@@ -24,6 +24,8 @@ pub struct RunStart {
     pub cases: String,
     /// Digest by name of each model.
     pub models: BTreeMap<String, Digest>,
+    /// How the weights of each model are stored, by its name.
+    pub quantisation: BTreeMap<String, String>,
     /// The arithmetic that runs.
     pub kernel_profile: String,
 }
@@ -112,7 +114,7 @@ impl Ledger {
         let number = transaction.last_insert_rowid();
         let payload = serde_json::json!({
             "run": id, "name": run_name(number), "pipeline": start.pipeline, "pipeline_sha256": start.pipeline_digest,
-            "models": start.models, "kernel_profile": start.kernel_profile, "version": version,
+            "models": start.models, "quantisation": start.quantisation, "kernel_profile": start.kernel_profile, "version": version,
         });
         super::audit::append(&transaction, AuditKind::RunStarted, &payload)?;
         transaction.commit()?;

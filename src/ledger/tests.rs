@@ -30,6 +30,7 @@ pub(super) fn start(ledger: &mut Ledger) -> RunRecord {
         pipeline_digest: Digest::of(b"pipeline"),
         cases: "{}".to_owned(),
         models: BTreeMap::from([("e5".to_owned(), Digest::of(b"model"))]),
+        quantisation: Default::default(),
         kernel_profile: "portable".to_owned(),
     };
     ledger.start_run(&start).unwrap()

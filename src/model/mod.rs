@@ -7,11 +7,15 @@ mod checkpoint;
 pub mod config;
 pub mod encoder;
 pub mod heads;
+#[cfg(test)]
+mod hostile_files;
 pub mod input;
 mod packed;
 pub mod reference;
 pub mod registry;
 pub mod runtime;
+pub mod sources;
+pub mod speed;
 pub mod tokenizer;
 pub mod weights;
 
@@ -39,6 +43,14 @@ pub enum ModelError {
         /// The name.
         name: String,
     },
+    /// The registry describes the model and says where to get it; it is not on this machine.
+    #[error("model `{model}` is not on this machine ({} is not there); fetch it with `scrutineer models pull {model}`", path.display())]
+    NotFetched {
+        /// The model.
+        model: String,
+        /// The first file that is missing.
+        path: PathBuf,
+    },
     /// A file of a model cannot be read.
     #[error("model `{model}`: cannot read {}; restore it from the distribution ({source})", path.display())]
     Unreadable {
@@ -50,7 +62,7 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// A file of a model is not the one that the registry describes.
-    #[error("model `{model}`: {} is not the file that the registry describes (SHA-256 {found}, expected {expected}): it was changed or damaged; restore it from the distribution", path.display())]
+    #[error("model `{model}`: {} is not the file that the registry describes (SHA-256 {found}, expected {expected}): it was changed or damaged; restore it from the distribution, or fetch it again with `scrutineer models pull {model}`", path.display())]
     Tampered {
         /// The model.
         model: String,

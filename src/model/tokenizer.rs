@@ -41,8 +41,14 @@ impl Tokenizer {
     /// Where the file is missing or cannot be read.
     pub fn load(files: &mut LoadedFiles) -> Result<Self, ModelError> {
         let mapping = files.take("tokenizer.json")?;
-        let inner =
-            tokenizers::Tokenizer::from_bytes(&*mapping).map_err(|error| files.malformed(format!("tokenizer.json: {error}")))?;
+        Self::parse(&mapping).map_err(|fault| files.malformed(format!("tokenizer.json: {fault}")))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
+        // How long a text may be is the caller's matter. A file could ask for padding to a length that no memory holds.
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| error.to_string())?;
         Ok(Self { inner })
     }
 
@@ -118,3 +124,6 @@ impl Tokenizer {
 fn fault(error: tokenizers::Error) -> ModelError {
     ModelError::Malformed { model: "tokenizer".to_owned(), detail: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

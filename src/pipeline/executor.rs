@@ -3,7 +3,7 @@
 //! Each document thread takes the next input, has it read in a worker process, judges it on the shared pool, and hands it over a
 //! bounded channel to the thread that writes ledger, outbox, audit chain and index. Memory is bounded by the documents in hand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -19,14 +19,13 @@ use super::spec::Pipeline;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::{Error, OrFail, Result};
-use crate::finding::Classifier;
 use crate::finding::taxonomy::Taxonomy;
+use crate::finding::{Classifier, head};
 use crate::index::Index;
 use crate::ledger::{Access, DocumentRecord, Ledger, RunRecord, RunStart};
-use crate::model::ModelError;
 use crate::model::arithmetic::Arithmetic;
 use crate::model::encoder::{self, Encoder};
-use crate::model::registry::Registry;
+use crate::model::registry::{ModelCard, Registry};
 
 /// What a run is asked to do beyond its pipeline file.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +46,20 @@ pub struct Models {
     pub encoder: Encoder,
     /// The heads on it.
     pub classifier: Classifier,
-    names: Vec<(String, Digest)>,
+    used: Vec<UsedModel>,
+}
+
+/// What a run record says of a model that ran.
+struct UsedModel {
+    name: String,
+    digest: Digest,
+    quantisation: String,
+}
+
+impl UsedModel {
+    fn of(card: &ModelCard) -> Self {
+        Self { name: card.name.clone(), digest: card.digest(), quantisation: card.quantisation().to_owned() }
+    }
 }
 
 impl Models {
@@ -56,13 +68,18 @@ impl Models {
     /// # Errors
     /// What is missing, changed or does not belong together, with the remedy.
     pub fn load(config: &Config, taxonomy: &Taxonomy, arithmetic: Arithmetic) -> Result<Self> {
-        let folder = config.models_folder().ok_or(ModelError::NoFolder).or_usage(|| "cannot load the models".to_owned())?;
-        let registry = Registry::open(&folder).or_usage(|| "cannot load the models".to_owned())?;
+        let registry = Registry::installed(config).or_usage(|| "cannot load the models".to_owned())?;
         let encoder =
             Encoder::load_with(&registry, encoder::DEFAULT, arithmetic).or_usage(|| "cannot load the encoder".to_owned())?;
         let classifier = Classifier::load(taxonomy, &registry, &encoder).or_usage(|| "cannot load the heads".to_owned())?;
-        let names = registry.models().iter().map(|card| (card.name.clone(), card.digest())).collect();
-        Ok(Self { encoder, classifier, names })
+        let used = [encoder::DEFAULT, head::DEFAULT].map(|name| registry.card(name).map(UsedModel::of));
+        let used = used.into_iter().collect::<Result<_, _>>().or_usage(|| "cannot load the models".to_owned())?;
+        Ok(Self { encoder, classifier, used })
+    }
+
+    /// How the weights are stored, by model.
+    fn quantisation(&self) -> BTreeMap<String, String> {
+        self.used.iter().map(|model| (model.name.clone(), model.quantisation.clone())).collect()
     }
 }
 
@@ -102,6 +119,7 @@ pub fn run(
     let batch = Batch { judge, inputs: &inputs.files, options, stop, next: AtomicUsize::new(0), seen: Mutex::default() };
     let mut recorder =
         Recorder::new(&batch, &run, index.writer().or_fail(|| "cannot write the index".to_owned())?, inputs.skipped);
+    recorder.report.quantisation = models.quantisation();
     recorder.report.warnings.extend(inputs.warnings.iter().cloned());
     recorder.catch_up(&index)?;
     let recorded = thread::scope(|scope| {
@@ -127,7 +145,8 @@ fn start(ledger: &mut Ledger, pipeline: &Pipeline, models: &Models) -> Result<Ru
         pipeline: pipeline.name_at_digest(),
         pipeline_digest: pipeline.digest,
         cases: serde_json::json!(cases).to_string(),
-        models: models.names.iter().cloned().collect(),
+        models: models.used.iter().map(|model| (model.name.clone(), model.digest)).collect(),
+        quantisation: models.quantisation(),
         kernel_profile: models.encoder.profile().to_owned(),
     };
     ledger.start_run(&start).or_fail(|| "cannot start a run".to_owned())

@@ -29,6 +29,9 @@ pub struct Report {
     pub version: String,
     /// Digest by name of each model that ran.
     pub models: BTreeMap<String, String>,
+    /// How the weights of each model are stored, by its name: `int8, a scale per row`, `f32`…
+    #[serde(default)]
+    pub quantisation: BTreeMap<String, String>,
     /// The arithmetic that ran: `avx512-vnni`, `avx2`, `portable`, `reference-f32`.
     pub kernel_profile: String,
     /// The inputs by state.

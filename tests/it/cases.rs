@@ -27,6 +27,7 @@ pub fn fill(data: &Path, connectors: &Value, labels: &[(&str, f32)]) -> std::pat
             pipeline_digest: Digest::of(b"pipeline"),
             cases: serde_json::to_string(&spec).unwrap(),
             models: BTreeMap::new(),
+            quantisation: Default::default(),
             kernel_profile: "portable".to_owned(),
         })
         .unwrap();

@@ -4,6 +4,9 @@
 
 mod context;
 mod configuration;
+mod hub_server;
+mod model_folder;
+mod zip_file;
 
 mod audit;
 mod bad_input;
@@ -14,6 +17,8 @@ mod fixtures;
 mod help;
 mod library;
 mod ocr;
+mod models;
+mod models_pull;
 mod reading;
 mod review;
 mod run;

@@ -41,6 +41,9 @@ fn a_batch_ends_with_a_state_and_a_remedy_for_every_input() {
     assert_eq!(state_of("hidden-instructions")["unread_pages"], serde_json::json!([2]));
     assert_eq!(report["pages"]["unread"], 1);
     assert_eq!(report["exit"], 3);
+    // What ran, and how its weights are stored.
+    assert_eq!(report["models"].as_object().unwrap().len(), report["quantisation"].as_object().unwrap().len());
+    assert_eq!(report["quantisation"]["risk-labels"], "f32");
     assert!(report["flags"]["new"].as_u64().unwrap() > 10, "{}", report["flags"]);
     assert!(!library.run.stdout.contains('\u{1b}'), "no escape sequences in a pipe");
 }

@@ -1,0 +1,83 @@
+//! How fast an encoder is on this machine: tokens per second by length of text and number of threads.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::ModelError;
+use super::encoder::Encoder;
+
+/// Text as in filings, English and Chinese, cut to the length that is asked for.
+const ENGLISH: &str = "Operational resilience depends on a few outside providers whose failure would interrupt payments and reporting, \
+    and no exit plan has been tested in the year under review. ";
+const CHINESE: &str = "本公司主要資訊系統集中於少數外部業者，倘其服務中斷，將影響支付與申報作業，且本年度尚未測試退場計畫。";
+
+/// Texts that are encoded together, as a run does.
+const BATCH: usize = 8;
+
+/// A measured speed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Speed {
+    /// Tokens per text, special tokens included.
+    pub tokens: usize,
+    /// Threads that encoded at once.
+    pub threads: usize,
+    /// Texts per second of wall time, all threads together.
+    pub texts_per_second: f64,
+    /// Tokens per second of wall time, all threads together.
+    pub tokens_per_second: f64,
+}
+
+/// Measures for about `time`, after one batch per thread that is not counted.
+///
+/// # Errors
+/// What the encoder says.
+pub fn measure(encoder: &Encoder, tokens: usize, threads: usize, time: Duration) -> Result<Speed, ModelError> {
+    let texts = texts(encoder, tokens);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let (done, seen) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || -> Result<(), ModelError> {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            let encoded = encoder.encode(&texts)?;
+            done.fetch_add(encoded.len(), Ordering::Relaxed);
+            seen.fetch_add(encoded.iter().map(|text| text.tokens.len()).sum(), Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    let parallel = |work: &(dyn Fn() -> Result<(), ModelError> + Sync)| -> Result<(), ModelError> {
+        thread::scope(|scope| {
+            let threads: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let own = work();
+            // A thread that panicked has shown why.
+            threads.into_iter().filter_map(|thread| thread.join().ok()).fold(own, Result::and)
+        })
+    };
+    parallel(&|| encoder.encode(&texts).map(|_| ()))?;
+    let start = Instant::now();
+    parallel(&work)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let (done, seen) = (done.into_inner(), seen.into_inner());
+    let tokens = if done > 0 { seen / done } else { tokens };
+    Ok(Speed { tokens, threads, texts_per_second: done as f64 / seconds, tokens_per_second: seen as f64 / seconds })
+}
+
+/// A batch of texts of about so many tokens, half in each language.
+fn texts(encoder: &Encoder, tokens: usize) -> Vec<String> {
+    // The prefix and the special tokens are part of what is encoded.
+    let room = tokens.saturating_sub(4).max(1);
+    let pair = [ENGLISH, CHINESE].map(|text| {
+        let mut cut = String::new();
+        let pieces = text.split_inclusive([' ', '，', '、']).cycle();
+        for piece in pieces {
+            cut.push_str(piece);
+            if encoder.count_tokens(&cut) >= room {
+                break;
+            }
+        }
+        cut
+    });
+    pair.into_iter().cycle().take(BATCH).collect()
+}
