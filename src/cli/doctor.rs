@@ -78,7 +78,7 @@ fn checks(config: &Config) -> Vec<Check> {
     if let Ok(taxonomy) = &taxonomy {
         add(
             "heads",
-            Models::load(config, taxonomy)
+            Models::load(config, taxonomy, None)
                 .map(|_| "belong to this encoder and taxonomy".to_owned())
                 .map_err(|error| with_causes(&error)),
         );

@@ -12,6 +12,7 @@ mod classify;
 mod doctor;
 mod extract;
 mod findings;
+mod generate;
 mod pipeline;
 mod quarantine;
 mod report;
@@ -107,6 +108,9 @@ enum Command {
     Status(status::Arguments),
     Pipeline(pipeline::Arguments),
     Doctor(doctor::Arguments),
+    // Hidden, as what it writes rests on nothing and is checked by nothing: it is for those who choose a model.
+    #[command(hide = true)]
+    Generate(generate::Arguments),
     #[command(hide = true)]
     Worker(worker::Arguments),
 }
@@ -137,6 +141,7 @@ impl Arguments {
             Command::Status(arguments) => arguments.run(&config),
             Command::Pipeline(arguments) => arguments.run(&config),
             Command::Doctor(arguments) => arguments.run(&config),
+            Command::Generate(arguments) => arguments.run(&config),
             Command::Worker(arguments) => arguments.run(&config),
         }
     }

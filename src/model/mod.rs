@@ -1,9 +1,10 @@
-//! Local models: registry, digests, tokenizer, encoder. Imports no stage.
+//! Local models: registry, digests, tokenizer, encoder, generators. Imports no stage.
 //!
 //! No model runs that the registry does not describe, and none whose files do not have the digests that it gives.
 
 pub mod arithmetic;
 pub mod encoder;
+pub mod generator;
 pub mod input;
 mod packed;
 pub mod reference;
@@ -64,6 +65,24 @@ pub enum ModelError {
         model: String,
         /// What is missing or wrong.
         detail: String,
+    },
+    /// A model's file cannot be used.
+    #[error("model file {}: {detail}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A prompt does not fit.
+    #[error("model `{model}`: the prompt has {tokens} tokens, and there is room for 1 to {room}")]
+    Prompt {
+        /// The model.
+        model: String,
+        /// The prompt's tokens.
+        tokens: usize,
+        /// The most that it may have.
+        room: usize,
     },
     /// The arithmetic that was asked for cannot run here.
     #[error("`{name}` is no arithmetic that this processor can run; SCRUTINEER_KERNELS may name {available} or reference")]

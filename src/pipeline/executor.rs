@@ -19,13 +19,15 @@ use super::spec::Pipeline;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::{Error, OrFail, Result};
-use crate::finding::Classifier;
 use crate::finding::taxonomy::Taxonomy;
+use crate::finding::{Classifier, head};
 use crate::index::Index;
 use crate::ledger::{Access, DocumentRecord, Ledger, RunRecord, RunStart};
 use crate::model::ModelError;
 use crate::model::encoder::{self, Encoder};
+use crate::model::generator::LanguageModel;
 use crate::model::registry::Registry;
+use crate::summary::prompted::Prompted;
 
 /// What a run is asked to do beyond its pipeline file.
 #[derive(Clone, Debug, Default)]
@@ -44,22 +46,36 @@ pub struct Models {
     pub encoder: Encoder,
     /// The heads on it.
     pub classifier: Classifier,
+    /// The model that writes, where the pipeline names one.
+    pub generator: Option<LanguageModel>,
     names: Vec<(String, Digest)>,
 }
 
 impl Models {
-    /// Loads and checks the models that pipelines use.
+    /// Loads and checks the models that pipelines use, and the one that writes where a name is given.
     ///
     /// # Errors
     /// What is missing, changed or does not belong together, with the remedy.
-    pub fn load(config: &Config, taxonomy: &Taxonomy) -> Result<Self> {
+    pub fn load(config: &Config, taxonomy: &Taxonomy, generator: Option<&str>) -> Result<Self> {
         let folder = config.models_folder().ok_or(ModelError::NoFolder).or_usage(|| "cannot load the models".to_owned())?;
         let registry = Registry::open(&folder).or_usage(|| "cannot load the models".to_owned())?;
         let encoder = Encoder::load(&registry, encoder::DEFAULT).or_usage(|| "cannot load the encoder".to_owned())?;
         let classifier = Classifier::load(taxonomy, &registry, &encoder).or_usage(|| "cannot load the heads".to_owned())?;
-        let names = registry.models().iter().map(|card| (card.name.clone(), card.digest())).collect();
-        Ok(Self { encoder, classifier, names })
+        let generator = generator.map(|name| load_generator(&registry, name)).transpose()?;
+        // Those that run, of all that the registry describes.
+        let running = [encoder::DEFAULT, head::DEFAULT].into_iter().chain(generator.as_ref().map(LanguageModel::name));
+        let cards = running.filter_map(|name| registry.card(name).ok());
+        let names = cards.map(|card| (card.name.clone(), card.digest())).collect();
+        Ok(Self { encoder, classifier, generator, names })
     }
+}
+
+/// The model that a pipeline names to write summaries. Documents wait for it in turn, so it works on every core.
+fn load_generator(registry: &Registry, name: &str) -> Result<LanguageModel> {
+    let remedy = "describe the model in models.toml and put its file where that says, or leave `generator` out of the pipeline file: summaries then quote";
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let model = LanguageModel::load(registry, name, threads);
+    model.map_err(|error| Error::usage(format!("cannot load the generator `{name}`")).because(error).remedy(remedy))
 }
 
 /// Runs a pipeline over inputs. `stop` is set when the user wants no further documents to be started.
@@ -76,7 +92,9 @@ pub fn run(
     stop: &AtomicBool,
 ) -> Result<Report> {
     let mut ledger = Ledger::open(&config.data, Access::Writer).or_usage(|| "cannot open the data folder".to_owned())?;
-    let models = Models::load(config, taxonomy)?;
+    let models = Models::load(config, taxonomy, pipeline.spec.summary.generator.as_deref())?;
+    let generator =
+        models.generator.as_ref().map(Prompted::new).transpose().or_fail(|| "the generator cannot start".to_owned())?;
     let run = start(&mut ledger, pipeline, &models)?;
     let index = Index::open_or_create(&config.data.join("index")).or_fail(|| "cannot open the index".to_owned())?;
     let progress = Progress::start(inputs.files.len(), config.quiet);
@@ -88,6 +106,7 @@ pub fn run(
         taxonomy,
         encoder: &models.encoder,
         classifier: &models.classifier,
+        generator: generator.as_ref().zip(models.generator.as_ref()).map(|(generator, model)| (generator as _, model.digest())),
         ledger: &ledger,
         pool: &pool,
         progress: &progress,
@@ -96,6 +115,7 @@ pub fn run(
     let mut recorder =
         Recorder::new(&batch, &run, index.writer().or_fail(|| "cannot write the index".to_owned())?, inputs.skipped);
     recorder.report.warnings.extend(inputs.warnings.iter().cloned());
+    recorder.report.warnings.extend(models.generator.iter().flat_map(LanguageModel::notes));
     recorder.catch_up(&index)?;
     let recorded = thread::scope(|scope| {
         // One outcome waits while another is written: a third would only take memory.

@@ -10,6 +10,7 @@ mod bad_input;
 mod cases;
 mod extract;
 mod fixtures;
+mod generate;
 mod help;
 mod library;
 mod reading;
