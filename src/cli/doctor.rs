@@ -82,7 +82,7 @@ fn checks(config: &Config) -> Vec<Check> {
             "heads",
             Arithmetic::from_environment()
                 .or_usage(|| "cannot load the encoder".to_owned())
-                .and_then(|arithmetic| Models::load(config, taxonomy, arithmetic))
+                .and_then(|arithmetic| Models::load(config, taxonomy, arithmetic, None))
                 .map(|_| "belong to this encoder and taxonomy".to_owned())
                 .map_err(|error| with_causes(&error)),
         );

@@ -12,6 +12,7 @@ mod classify;
 mod doctor;
 mod extract;
 mod findings;
+mod generate;
 mod models;
 mod pipeline;
 mod quarantine;
@@ -109,6 +110,9 @@ enum Command {
     Pipeline(pipeline::Arguments),
     Models(models::Arguments),
     Doctor(doctor::Arguments),
+    // Hidden, as what it writes rests on nothing and is checked by nothing: it is for those who choose a model.
+    #[command(hide = true)]
+    Generate(generate::Arguments),
     #[command(hide = true)]
     Worker(worker::Arguments),
 }
@@ -140,6 +144,7 @@ impl Arguments {
             Command::Pipeline(arguments) => arguments.run(&config),
             Command::Models(arguments) => arguments.run(&config),
             Command::Doctor(arguments) => arguments.run(&config),
+            Command::Generate(arguments) => arguments.run(&config),
             Command::Worker(arguments) => arguments.run(&config),
         }
     }

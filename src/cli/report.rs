@@ -92,6 +92,10 @@ fn write(out: &mut String, report: &Report, language: UiLanguage) -> std::fmt::R
         sentences.quoted,
         say("not counted", "不計入")
     )?;
+    if sentences.uncited > 0 {
+        let thrown_away = say("thrown away unread, as they cite nothing", "未引用來源而捨棄");
+        writeln!(out, "  {thrown_away} {}", sentences.uncited)?;
+    }
     writeln!(
         out,
         "{} {} → {} {} · {} {} · {} {} · {} {}",

@@ -82,7 +82,7 @@ pub(super) fn execute(
 }
 
 /// A flag that the first Ctrl-C (or termination signal) sets; the second ends the process.
-fn on_interrupt() -> Result<Arc<AtomicBool>> {
+pub(super) fn on_interrupt() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {

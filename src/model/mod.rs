@@ -1,4 +1,4 @@
-//! Local models: registry, digests, tokenizer, encoder, heads. Imports no stage.
+//! Local models: registry, digests, tokenizer, encoder, heads, generators. Imports no stage.
 //!
 //! No model runs that the registry does not describe, and none whose files do not have the digests that it gives.
 
@@ -6,6 +6,7 @@ pub mod arithmetic;
 mod checkpoint;
 pub mod config;
 pub mod encoder;
+pub mod generator;
 pub mod heads;
 #[cfg(test)]
 mod hostile_files;
@@ -81,6 +82,24 @@ pub enum ModelError {
         /// What is missing or wrong.
         detail: String,
     },
+    /// A model's file cannot be used.
+    #[error("model file {}: {detail}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A prompt does not fit.
+    #[error("model `{model}`: the prompt has {tokens} tokens, and there is room for 1 to {room}")]
+    Prompt {
+        /// The model.
+        model: String,
+        /// The prompt's tokens.
+        tokens: usize,
+        /// The most that it may have.
+        room: usize,
+    },
     /// The arithmetic that was asked for cannot run here.
     #[error("`{name}` is no arithmetic that this processor can run; SCRUTINEER_KERNELS may name {available}")]
     Arithmetic {
@@ -89,6 +108,9 @@ pub enum ModelError {
         /// What can run.
         available: String,
     },
+    /// The system gave no threads.
+    #[error("threads for a model cannot be started")]
+    Threads(#[source] rayon::ThreadPoolBuildError),
     /// Candle refused an operation.
     #[error("the model could not be evaluated")]
     Evaluation(#[from] candle_core::Error),

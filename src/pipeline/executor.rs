@@ -25,7 +25,9 @@ use crate::index::Index;
 use crate::ledger::{Access, DocumentRecord, Ledger, RunRecord, RunStart};
 use crate::model::arithmetic::Arithmetic;
 use crate::model::encoder::{self, Encoder};
+use crate::model::generator::LanguageModel;
 use crate::model::registry::{ModelCard, Registry};
+use crate::summary::prompted::Prompted;
 
 /// What a run is asked to do beyond its pipeline file.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +48,8 @@ pub struct Models {
     pub encoder: Encoder,
     /// The heads on it.
     pub classifier: Classifier,
+    /// The model that writes, where the pipeline names one.
+    pub generator: Option<LanguageModel>,
     used: Vec<UsedModel>,
 }
 
@@ -63,24 +67,36 @@ impl UsedModel {
 }
 
 impl Models {
-    /// Loads and checks the models that pipelines use, to be evaluated in an arithmetic.
+    /// Loads and checks the models that pipelines use, the encoder to be evaluated in an arithmetic, and the one that writes where
+    /// a name is given.
     ///
     /// # Errors
     /// What is missing, changed or does not belong together, with the remedy.
-    pub fn load(config: &Config, taxonomy: &Taxonomy, arithmetic: Arithmetic) -> Result<Self> {
+    pub fn load(config: &Config, taxonomy: &Taxonomy, arithmetic: Arithmetic, generator: Option<&str>) -> Result<Self> {
         let registry = Registry::installed(config).or_usage(|| "cannot load the models".to_owned())?;
         let encoder =
             Encoder::load_with(&registry, encoder::DEFAULT, arithmetic).or_usage(|| "cannot load the encoder".to_owned())?;
         let classifier = Classifier::load(taxonomy, &registry, &encoder).or_usage(|| "cannot load the heads".to_owned())?;
-        let used = [encoder::DEFAULT, head::DEFAULT].map(|name| registry.card(name).map(UsedModel::of));
-        let used = used.into_iter().collect::<Result<_, _>>().or_usage(|| "cannot load the models".to_owned())?;
-        Ok(Self { encoder, classifier, used })
+        let generator = generator.map(|name| load_generator(&registry, name, arithmetic)).transpose()?;
+        // Those that run, of all that the registry describes.
+        let running = [encoder::DEFAULT, head::DEFAULT].into_iter().chain(generator.as_ref().map(LanguageModel::name));
+        let used = running.map(|name| registry.card(name).map(UsedModel::of));
+        let used = used.collect::<Result<_, _>>().or_usage(|| "cannot load the models".to_owned())?;
+        Ok(Self { encoder, classifier, generator, used })
     }
 
     /// How the weights are stored, by model.
     fn quantisation(&self) -> BTreeMap<String, String> {
         self.used.iter().map(|model| (model.name.clone(), model.quantisation.clone())).collect()
     }
+}
+
+/// The model that a pipeline names to write summaries. Documents wait for it in turn, so it works on every core.
+fn load_generator(registry: &Registry, name: &str, arithmetic: Arithmetic) -> Result<LanguageModel> {
+    let remedy = "describe the model in models.toml and put its file where that says, or leave `generator` out of the pipeline file: summaries then quote";
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let model = LanguageModel::load(registry, name, arithmetic, threads);
+    model.map_err(|error| Error::usage(format!("cannot load the generator `{name}`")).because(error).remedy(remedy))
 }
 
 /// Runs a pipeline over inputs. `stop` is set when the user wants no further documents to be started.
@@ -98,7 +114,9 @@ pub fn run(
 ) -> Result<Report> {
     let mut ledger = Ledger::open(&config.data, Access::Writer).or_usage(|| "cannot open the data folder".to_owned())?;
     let arithmetic = Arithmetic::chosen(options.reference).or_usage(|| "cannot load the models".to_owned())?;
-    let models = Models::load(config, taxonomy, arithmetic)?;
+    let models = Models::load(config, taxonomy, arithmetic, pipeline.spec.summary.generator.as_deref())?;
+    let generator =
+        models.generator.as_ref().map(Prompted::new).transpose().or_fail(|| "the generator cannot start".to_owned())?;
     let run = start(&mut ledger, pipeline, &models)?;
     let index = Index::open_or_create(&config.data.join("index")).or_fail(|| "cannot open the index".to_owned())?;
     let progress = Progress::start(inputs.files.len(), config.quiet);
@@ -112,6 +130,7 @@ pub fn run(
         encoder: &models.encoder,
         classifier: &models.classifier,
         recogniser: &recogniser,
+        generator: generator.as_ref().zip(models.generator.as_ref()).map(|(generator, model)| (generator as _, model.digest())),
         ledger: &ledger,
         pool: &pool,
         progress: &progress,
@@ -121,6 +140,7 @@ pub fn run(
         Recorder::new(&batch, &run, index.writer().or_fail(|| "cannot write the index".to_owned())?, inputs.skipped);
     recorder.report.quantisation = models.quantisation();
     recorder.report.warnings.extend(inputs.warnings.iter().cloned());
+    recorder.report.warnings.extend(models.generator.iter().flat_map(LanguageModel::notes));
     recorder.catch_up(&index)?;
     let recorded = thread::scope(|scope| {
         // One outcome waits while another is written: a third would only take memory.

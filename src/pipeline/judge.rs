@@ -19,12 +19,13 @@ use crate::finding::{self, Classifier, Finding, rules};
 use crate::ledger::{ArtefactKey, Ledger, StageKeys};
 use crate::model::encoder::Encoder;
 use crate::passage::{self, Passage};
+use crate::summary::Generator;
 use crate::{summary, verdict};
 
 /// Raised whenever the scores of a passage can change for a reason that no digest in their key shows.
 const SCORES_VERSION: u32 = 1;
 /// Raised whenever checked summaries can change for a reason in this module.
-const CHECKED_VERSION: u32 = 1;
+const CHECKED_VERSION: u32 = 2;
 
 /// Passages that go through the encoder together: about a thousand tokens.
 const MICRO_BATCH: usize = 8;
@@ -95,6 +96,8 @@ pub(super) struct Judge<'a> {
     pub(super) encoder: &'a Encoder,
     pub(super) classifier: &'a Classifier,
     pub(super) recogniser: &'a Recogniser,
+    /// What writes sentences, with the digest of its model; none, and summaries quote.
+    pub(super) generator: Option<(&'a dyn Generator, Digest)>,
     pub(super) ledger: &'a Mutex<Ledger>,
     pub(super) pool: &'a rayon::ThreadPool,
     pub(super) progress: &'a Progress,
@@ -149,7 +152,9 @@ impl Judge<'_> {
         let scores = stage_key("scores", scores_version, passages.digest(), &self.floors(), &models, profile);
         let findings = stage_key("findings", finding::VERSION, scores.digest(), &self.pipeline.spec.finding, &[], "");
         let summary_version = CHECKED_VERSION + summary::VERSION + verdict::VERSION;
-        let summary = stage_key("summary", summary_version, findings.digest(), &self.pipeline.summary_options(), &[], "");
+        let generator: Vec<Digest> = self.generator.iter().map(|(_, digest)| *digest).collect();
+        let options = (self.pipeline.summary_options(), self.generator.map(|_| summary::prompted::VERSION));
+        let summary = stage_key("summary", summary_version, findings.digest(), &options, &generator, "");
         Keys { document, passages, scores, findings, summary }
     }
 
@@ -170,7 +175,11 @@ impl Judge<'_> {
         let summary = self.kept(&keys.summary, Stage::Summarise, pages, || {
             let extract = summary::summarise(&passages, &findings, &self.pipeline.summary_options());
             let complete = document.pages.iter().all(|page| page.state.is_read());
-            Ok(check_and_repair(extract, &passages, complete))
+            let Some((generator, _)) = self.generator else { return Ok(check_and_repair(extract, &passages, complete)) };
+            let drafted = summary::draft(&extract, &passages, generator);
+            let mut checked = check_and_repair(drafted.summary, &passages, complete);
+            checked.counts.uncited = drafted.uncited;
+            Ok(checked)
         })?;
         Ok(Judged { document, passages, scored, findings, summary, scans, keys: keys.digests() })
     }

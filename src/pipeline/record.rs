@@ -10,8 +10,8 @@ use crate::case::event::{EventDocument, EventInstitution, EventModel, EventSente
 use crate::case::rules::{DocumentFacts, FlagFacts, Selection};
 use crate::digest::Digest;
 use crate::document::{Document, PageState};
-use crate::finding::Finding;
 use crate::finding::taxonomy::Taxonomy;
+use crate::finding::{Finding, head};
 use crate::index::{IndexedDocument, IndexedPassage, PageStart};
 use crate::ledger::{CaseCandidate, DocumentRecord, FlagCandidate, PageTally, RunRecord};
 use crate::model::encoder;
@@ -44,6 +44,7 @@ pub(super) fn document_record(
         ("replaced", counts.replaced),
         ("dropped", counts.dropped),
         ("quoted", counts.quoted),
+        ("uncited", counts.uncited),
     ];
     DocumentRecord {
         digest: *digest,
@@ -245,7 +246,11 @@ fn sentences(judged: &Judged, label: &str) -> Vec<EventSentence> {
 }
 
 fn event_model((name, digest): (&String, &String)) -> EventModel {
-    let role = if name == encoder::DEFAULT { "encoder" } else { "classifier" };
+    let role = match name.as_str() {
+        encoder::DEFAULT => "encoder",
+        head::DEFAULT => "classifier",
+        _ => "generator",
+    };
     EventModel { id: name.clone(), sha256: digest.clone(), role: role.to_owned() }
 }
 

@@ -257,6 +257,7 @@ impl<'a> Recorder<'a> {
         sentences.replaced += count("replaced");
         sentences.dropped += count("dropped");
         sentences.quoted += count("quoted");
+        sentences.uncited += count("uncited");
     }
 
     pub(super) fn finish(mut self) -> Result<Report> {

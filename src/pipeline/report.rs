@@ -132,6 +132,8 @@ pub struct SentenceCounts {
     pub dropped: u32,
     /// Quotations, not counted above.
     pub quoted: u32,
+    /// Sentences that a model wrote without citing what it was shown: thrown away before any check, not counted above.
+    pub uncited: u32,
 }
 
 /// Flags after the run.

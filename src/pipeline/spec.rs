@@ -136,12 +136,15 @@ pub struct SummarySpec {
     pub max_sentences_per_section: usize,
     /// Characters of a quotation.
     pub max_quote: usize,
+    /// The model of the registry that writes sentences over the quotations, each checked before it is shown; none, and summaries
+    /// quote.
+    pub generator: Option<String>,
 }
 
 impl Default for SummarySpec {
     fn default() -> Self {
         let summary::Options { max_sections, max_sentences, max_sentences_per_section, max_quote } = summary::Options::default();
-        Self { max_sections, max_sentences, max_sentences_per_section, max_quote }
+        Self { max_sections, max_sentences, max_sentences_per_section, max_quote, generator: None }
     }
 }
 
@@ -217,7 +220,7 @@ impl Pipeline {
 
     /// The options of the summary stage.
     pub fn summary_options(&self) -> summary::Options {
-        let SummarySpec { max_sections, max_sentences, max_sentences_per_section, max_quote } = self.spec.summary;
+        let SummarySpec { max_sections, max_sentences, max_sentences_per_section, max_quote, .. } = self.spec.summary;
         summary::Options { max_sections, max_sentences, max_sentences_per_section, max_quote }
     }
 

@@ -38,21 +38,35 @@ pub trait Generator: Sync {
     ) -> Result<Vec<Draft>, GeneratorError>;
 }
 
-/// Puts a generator's sentences in place of the quotations of each section, where it has some; a section that the generator
-/// fails on keeps its quotations. Nothing here is checked yet: the caller checks every generated sentence before it is shown.
-pub fn draft(extract: &Summary, passages: &[Passage], generator: &dyn Generator) -> Summary {
-    let sections = extract.sections.iter().map(|section| draft_section(section, passages, generator)).collect();
-    Summary { sections, further: extract.further.clone() }
+/// What a generator made of an extractive summary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drafted {
+    /// The summary with generated sentences, not checked yet.
+    pub summary: Summary,
+    /// Sentences thrown away because they cite nothing that was shown.
+    pub uncited: u32,
 }
 
-fn draft_section(section: &Section, passages: &[Passage], generator: &dyn Generator) -> Section {
+/// Puts a generator's sentences in place of the quotations of each section, where it has some; a section that the generator
+/// fails on keeps its quotations. Nothing here is checked yet: the caller checks every generated sentence before it is shown.
+pub fn draft(extract: &Summary, passages: &[Passage], generator: &dyn Generator) -> Drafted {
+    let mut uncited = 0;
+    let sections = extract.sections.iter().map(|section| draft_section(section, passages, generator, &mut uncited)).collect();
+    Drafted { summary: Summary { sections, further: extract.further.clone() }, uncited }
+}
+
+fn draft_section(section: &Section, passages: &[Passage], generator: &dyn Generator, uncited: &mut u32) -> Section {
     let citations: Vec<Citation> = section.sentences.iter().flat_map(|sentence| sentence.citations.clone()).collect();
     let evidence: Vec<Evidence> = section.sentences.iter().map(|sentence| Evidence { text: sentence.text.clone() }).collect();
     let language = citations
         .first()
         .and_then(|citation| passages.get(citation.passage as usize))
         .map_or(Language::Undetermined, |passage| passage.language);
-    let drafts = generator.generate(&section.label, language, &evidence, section.sentences.len()).unwrap_or_default();
+    let drafts = generator.generate(&section.label, language, &evidence, section.sentences.len()).unwrap_or_else(|error| {
+        tracing::warn!(label = section.label, %error, "a section keeps its quotations");
+        Vec::new()
+    });
+    let written = drafts.len();
     let generated: Vec<SummarySentence> = drafts
         .into_iter()
         .filter_map(|draft| {
@@ -61,5 +75,6 @@ fn draft_section(section: &Section, passages: &[Passage], generator: &dyn Genera
             Some(SummarySentence { text: draft.text, origin: Origin::Generated, citations })
         })
         .collect();
+    *uncited += (written - generated.len()) as u32;
     if generated.is_empty() { section.clone() } else { Section { sentences: generated, ..section.clone() } }
 }

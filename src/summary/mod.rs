@@ -6,6 +6,7 @@
 
 mod extractive;
 mod generator;
+pub mod prompted;
 mod selection;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use crate::language::Span;
 use crate::passage::Location;
 
 pub use extractive::{quotation, summarise};
-pub use generator::{Draft, Evidence, Generator, GeneratorError, draft};
+pub use generator::{Draft, Drafted, Evidence, Generator, GeneratorError, draft};
 pub use selection::Options;
 
 /// Raised whenever summaries can change.

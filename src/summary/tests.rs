@@ -119,8 +119,8 @@ fn a_draft_without_a_valid_citation_is_thrown_away() {
     let extract = summarise(&passages, &[finding("credit-risk", &passages[0], 0.9)], &Options::default());
     let draft_of = |cites: Vec<usize>| Draft { text: "Losses rose.".to_owned(), cites };
     let kept = draft(&extract, &passages, &Scripted(vec![draft_of(vec![0]), draft_of(vec![7]), draft_of(Vec::new())]));
-    assert_eq!(kept.sections[0].sentences.len(), 1);
-    assert_eq!(kept.sections[0].sentences[0].origin, Origin::Generated);
+    assert_eq!(kept.summary.sections[0].sentences.len(), 1);
+    assert_eq!(kept.summary.sections[0].sentences[0].origin, Origin::Generated);
     let none = draft(&extract, &passages, &Scripted(vec![draft_of(vec![7])]));
-    assert_eq!(none, extract);
+    assert_eq!(none.summary, extract);
 }

@@ -14,6 +14,7 @@ mod arithmetics;
 mod cases;
 mod extract;
 mod fixtures;
+mod generate;
 mod help;
 mod library;
 mod ocr;

@@ -48,7 +48,7 @@ fn checked(drafts: &[(&str, &[usize])]) -> CheckedSummary {
     });
     let extract = summarise(&passages, &findings, &Options::default());
     let drafts = drafts.iter().map(|(text, cites)| Draft { text: (*text).to_owned(), cites: cites.to_vec() });
-    check_and_repair(draft(&extract, &passages, &Scripted(drafts.collect())), &passages, true)
+    check_and_repair(draft(&extract, &passages, &Scripted(drafts.collect())).summary, &passages, true)
 }
 
 fn shown(summary: &CheckedSummary) -> Vec<&str> {
