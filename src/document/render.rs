@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hayro::hayro_interpret::InterpreterSettings;
 use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::{PixmapSettings, RenderCache, RenderSettings, render};
+use hayro_syntax::object::Name;
 use hayro_syntax::page::Page as Source;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -18,6 +19,14 @@ use super::{DocumentError, ReadOptions, open};
 const POINTS: f32 = 72.0;
 /// Dots per inch where the page is not larger than [`MOST_PIXELS`] at that. OCR engines are trained on print at 300.
 const RESOLUTION: f32 = 300.0;
+/// A scan within these is rendered at its own resolution: sampling it anew, by however little, costs three Chinese characters in a
+/// hundred. Outside of them it is rendered at a whole multiple or part of it.
+const FINE_ENOUGH: f32 = 200.0;
+const TOO_FINE: f32 = 450.0;
+/// Dots per inch that a scan can have: a page whose size in points is made up has others.
+const PRINT: std::ops::RangeInclusive<f32> = 50.0..=2_400.0;
+/// How much the shape of a picture that is the page may differ from the page's.
+const SAME_SHAPE: f32 = 0.03;
 /// The most pixels of a picture: an A3 page at 300 dots per inch has 17 million. Larger pages are scaled down.
 const MOST_PIXELS: f32 = 25e6;
 /// The longest edge of a picture, in pixels: what Tesseract accepts is below 32,768.
@@ -32,7 +41,7 @@ pub(super) struct Picture {
     pub(super) width: u32,
     /// Pixels from top to bottom.
     pub(super) height: u32,
-    /// Pixels per inch of the page.
+    /// Pixels per inch of the page, nearly.
     pub(super) resolution: f32,
     /// One byte per pixel, 0 black, row by row from the top.
     pub(super) pixels: Pixels,
@@ -45,11 +54,6 @@ impl fmt::Debug for Picture {
 }
 
 impl Picture {
-    /// Pixels per point.
-    pub(super) fn scale(&self) -> f32 {
-        self.resolution / POINTS
-    }
-
     /// Whether there are as many pixels as width and height say.
     pub(super) fn is_whole(&self) -> bool {
         self.width > 0 && self.height > 0 && u64::from(self.width) * u64::from(self.height) == self.pixels.0.len() as u64
@@ -146,14 +150,16 @@ pub(super) fn render_pages(
 /// The picture of one page; none where the page has no size.
 fn picture(source: &Source<'_>, number: u32) -> Option<Picture> {
     let (width, height) = source.render_dimensions();
-    let scale = scale(width, height)?;
+    let (across, down) = size(width, height, scan_of(source))?;
+    // The renderer cuts what is left of a pixel at the edge: a hair more keeps the last one.
+    let scale = |pixels: u32, points: f32| (pixels as f32 + 0.02) / points;
     // A cache of its own for each page: what it holds of decoded pictures would grow with the file.
     let pixmap = render(
         source,
         &RenderCache::new(),
         &InterpreterSettings::default(),
-        &RenderSettings::default(),
-        &PixmapSettings { x_scale: scale, y_scale: scale, bg_color: WHITE },
+        &RenderSettings { force_image_interpolation: true, ..RenderSettings::default() },
+        &PixmapSettings { x_scale: scale(across, width), y_scale: scale(down, height), bg_color: WHITE },
     );
     // On white ground every pixel is opaque, so premultiplied values are the values. The weights are those of ITU-R BT.601.
     let grey = |pixel: &[u8]| ((77 * u32::from(pixel[0]) + 150 * u32::from(pixel[1]) + 29 * u32::from(pixel[2])) >> 8) as u8;
@@ -162,22 +168,53 @@ fn picture(source: &Source<'_>, number: u32) -> Option<Picture> {
         page: number,
         width: u32::from(pixmap.width()),
         height: u32::from(pixmap.height()),
-        resolution: scale * POINTS,
+        resolution: across as f32 / width * POINTS,
         pixels: Pixels(pixels),
     };
     picture.is_whole().then_some(picture)
 }
 
-/// Pixels per point for a page of this size in points; none for a page without a size.
-fn scale(width: f32, height: f32) -> Option<f32> {
+/// The pixels of the largest picture of a page, if it has the shape of the page as displayed.
+fn scan_of(source: &Source<'_>) -> Option<(u32, u32)> {
+    let (width, height) = source.render_dimensions();
+    let pictures = source.resources().x_objects.entries().filter_map(|(name, _)| {
+        let picture = source.resources().get_x_object(&name)?;
+        let dict = picture.dict();
+        dict.get::<Name<'_>>("Subtype").filter(|kind| kind.as_ref() == b"Image")?;
+        Some((dict.get::<u32>("Width")?, dict.get::<u32>("Height")?))
+    });
+    let (across, down) = pictures.max_by_key(|&(across, down)| u64::from(across) * u64::from(down))?;
+    let fits = |across: u32, down: u32| {
+        let (x, y) = (across as f32 / width, down as f32 / height);
+        (x / y - 1.0).abs() <= SAME_SHAPE
+    };
+    // A page may be displayed turned.
+    [(across, down), (down, across)].into_iter().find(|&(across, down)| fits(across, down))
+}
+
+/// The size in pixels for a page of this size in points that shows a scan of so many pixels, or something else; none for a page
+/// without a size.
+fn size(width: f32, height: f32, scan: Option<(u32, u32)>) -> Option<(u32, u32)> {
     let sound = |length: f32| length.is_finite() && length > 0.0;
     if !sound(width) || !sound(height) {
         return None;
     }
-    let by_area = (MOST_PIXELS / (width * height)).sqrt();
-    let by_edge = LONGEST_EDGE / width.max(height);
-    let scale = (RESOLUTION / POINTS).min(by_area).min(by_edge);
-    (scale * width.min(height) >= 1.0).then_some(scale)
+    let most = (MOST_PIXELS / (width * height)).sqrt().min(LONGEST_EDGE / width.max(height));
+    if let Some((across, down)) = scan {
+        let resolution = across as f32 / width * POINTS;
+        let is_print = PRINT.contains(&resolution);
+        let factor = match resolution {
+            ..FINE_ENOUGH => (FINE_ENOUGH / resolution).ceil(),
+            TOO_FINE.. => (resolution / TOO_FINE).ceil().recip(),
+            _ => 1.0,
+        };
+        if is_print && resolution * factor / POINTS <= most {
+            return Some(((across as f32 * factor) as u32, (down as f32 * factor) as u32));
+        }
+    }
+    let scale = (RESOLUTION / POINTS).min(most);
+    let (across, down) = ((width * scale).round(), (height * scale).round());
+    (across.min(down) >= 1.0).then_some((across as u32, down as u32))
 }
 
 #[cfg(test)]
@@ -219,7 +256,7 @@ mod tests {
         let square = "0 g 20 740 40 40 re f";
         for (turn, x, y) in [(0, 0.07, 0.05), (90, 0.95, 0.07), (180, 0.93, 0.95), (270, 0.05, 0.93)] {
             let picture = picture_of(pdf_with(&[square], "", &format!("/Rotate {turn}")));
-            let size = if turn % 180 == 0 { (2500, 3333) } else { (3333, 2500) };
+            let size = if turn % 180 == 0 { (2_500, 3_333) } else { (3_333, 2_500) };
             assert_eq!((picture.width, picture.height), size);
             let at = dark_at(&picture);
             assert!((at.0 - x).abs() < 0.01 && (at.1 - y).abs() < 0.01, "turned by {turn}: {at:?}");
@@ -240,14 +277,28 @@ mod tests {
     #[test]
     fn no_page_gives_more_pixels_than_allowed() {
         for (width, height) in [(595.0, 842.0), (2384.0, 3370.0), (14_400.0, 14_400.0), (14_400.0, 30.0), (1e9, 1e9)] {
-            let Some(scale) = scale(width, height) else { continue };
-            assert!(width * scale * height * scale <= 1.001 * MOST_PIXELS, "{width} x {height}");
-            assert!((width * scale).max(height * scale) <= 1.001 * LONGEST_EDGE, "{width} x {height}");
+            for scan in [None, Some((60_000, 60_000)), Some((2_480, 3_508))] {
+                let Some((across, down)) = size(width, height, scan) else { continue };
+                assert!(u64::from(across) * u64::from(down) <= 25_100_000, "{width} x {height}: {across} x {down}");
+                assert!(across.max(down) <= 20_010, "{width} x {height}: {across} x {down}");
+            }
         }
-        assert_eq!(scale(612.0, 792.0), Some(RESOLUTION / POINTS));
-        assert_eq!(scale(0.0, 792.0), None);
-        assert_eq!(scale(f32::NAN, 792.0), None);
-        assert_eq!(scale(1e9, 1.0), None);
+        assert_eq!(size(612.0, 792.0, None), Some((2_550, 3_300)));
+        assert_eq!(size(0.0, 792.0, None), None);
+        assert_eq!(size(f32::NAN, 792.0, None), None);
+        assert_eq!(size(1e9, 1.0, None), None);
+    }
+
+    #[test]
+    fn a_scan_is_rendered_at_its_own_resolution() {
+        let a4 = |scan| size(595.2, 841.92, Some(scan)).unwrap();
+        assert_eq!(a4((2_480, 3_508)), (2_480, 3_508));
+        assert_eq!(a4((1_654, 2_339)), (1_654, 2_339));
+        assert_eq!(a4((4_960, 7_016)), (2_480, 3_508));
+        assert_eq!(a4((1_240, 1_754)), (2_480, 3_508));
+        // A picture far too coarse or too fine to be print at that size says nothing.
+        assert_eq!(a4((12, 17)), (2_480, 3_508));
+        assert_eq!(a4((60_000, 84_870)).0, 2_480);
     }
 
     #[test]

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_invisible_layer_over_a_picture_is_told_from_printed_text() {
-        let layer = "BT 3 Tr /F1 10 Tf 50 700 Td (The board met on 4 March and approved the plan.) Tj ET\n";
+        let layer = "BT 3 Tr /F1 10 Tf 50 700 Td (The board met on 4 March and approved the plan.) Tj 0 Tr ET\n";
         let scan = picture(0.0, 0.0, 600.0, 800.0);
         assert_eq!(state(&(scan.clone() + layer)), PageState::TextLayer);
         let printed =

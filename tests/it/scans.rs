@@ -43,15 +43,16 @@ pub fn rendered(file: &Path, page: usize, dots_per_inch: f32) -> Grey {
     }
 }
 
-/// A file with one picture per page, each over the whole of its A4 sheet, displayed after a turn by `rotate` degrees.
-pub fn scanned(pages: &[Grey], rotate: u32) -> Vec<u8> {
+/// A file with one picture per page, each over the whole of its sheet, displayed after a turn by `rotate` degrees.
+pub fn scanned(pages: &[Grey], dots_per_inch: f32, rotate: u32) -> Vec<u8> {
     let kids: Vec<String> = (0..pages.len()).map(|index| format!("{} 0 R", 3 + 3 * index)).collect();
     let mut objects: Vec<Vec<u8>> = vec![
         b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
         format!("<< /Type /Pages /Count {} /Kids [{}] >>", pages.len(), kids.join(" ")).into_bytes(),
     ];
     for (index, grey) in pages.iter().enumerate() {
-        let (width, height) = if grey.width > grey.height { ("841.92", "595.2") } else { ("595.2", "841.92") };
+        let points = |pixels: usize| pixels as f32 * 72.0 / dots_per_inch;
+        let (width, height) = (points(grey.width), points(grey.height));
         let first = 3 + 3 * index;
         let content = format!("q {width} 0 0 {height} 0 0 cm /P Do Q");
         let packed = miniz_oxide::deflate::compress_to_vec_zlib(&grey.pixels, 1);

@@ -16,24 +16,28 @@ use crate::document::render::Picture;
 
 /// The steepest skew that is believed: 4 degrees. Beyond it, lines are not lines.
 const STEEPEST: f32 = 0.07;
+/// Gaps between Han characters below this share of the font size are none.
+const SET_SOLID: f32 = 0.9;
 /// Lines of one block whose sizes differ by less than this share have one size.
 const SAME_SIZE: f32 = 0.15;
 
 /// How the picture lies on the page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Placing {
-    /// Pixels per point.
-    scale: f32,
     /// Quarter turns clockwise that the picture was given to stand upright.
     quarters: u8,
     /// Size of the picture before it was turned, in pixels.
     width: f32,
     height: f32,
+    /// Pixels per point, across and down.
+    scale: (f32, f32),
 }
 
 impl Placing {
-    pub(super) fn new(picture: &Picture, quarters: u8) -> Self {
-        Self { scale: picture.scale(), quarters: quarters % 4, width: picture.width as f32, height: picture.height as f32 }
+    /// Of a picture that was turned before it was recognised, on a page of this size in points.
+    pub(super) fn new(picture: &Picture, quarters: u8, page: &BoundingBox) -> Self {
+        let (width, height) = (picture.width as f32, picture.height as f32);
+        Self { quarters: quarters % 4, width, height, scale: (width / page.width(), height / page.height()) }
     }
 
     /// The direction of the text on the page.
@@ -50,7 +54,8 @@ impl Placing {
             3 => (self.width - y1, x0, self.width - y0, x1),
             _ => (x0, y0, x1, y1),
         };
-        BoundingBox { x0: x0 / self.scale, y0: y0 / self.scale, x1: x1 / self.scale, y1: y1 / self.scale }
+        let (across, down) = self.scale;
+        BoundingBox { x0: x0 / across, y0: y0 / down, x1: x1 / across, y1: y1 / down }
     }
 }
 
@@ -138,10 +143,11 @@ impl<'t> Measured<'t> {
             area: frame.box_from_page(&placing.on_page(word)),
             shape: Shape::of(&word.text),
         };
-        let words: Vec<Placed<'t>> = line.words.iter().map(place).collect();
+        let mut words: Vec<Placed<'t>> = line.words.iter().map(place).collect();
         let sizes = words.iter().filter_map(|word| Some((word.area.height() / word.shape.height()?, word.weight())));
         let highest = words.iter().map(|word| word.area.height()).fold(0.0, f32::max);
         let size = median(sizes.collect()).unwrap_or(highest / CAPITAL).max(0.5);
+        part(&mut words, size);
         Self { block: line.block, words, size }
     }
 
@@ -181,6 +187,29 @@ impl<'t> Measured<'t> {
 impl Placed<'_> {
     fn weight(&self) -> usize {
         self.word.text.chars().count()
+    }
+}
+
+/// Sets words of one line side by side. The program's boxes of Han characters are guesses: some reach over their neighbours, others
+/// leave gaps, though Han is set solid.
+fn part(words: &mut [Placed<'_>], size: f32) {
+    words.sort_by(|a, b| a.area.x0.total_cmp(&b.area.x0));
+    for at in 1..words.len() {
+        let (before, after) = words.split_at_mut(at);
+        let (Some(before), Some(after)) = (before.last_mut(), after.first_mut()) else { continue };
+        let gap = after.area.x0 - before.area.x1;
+        let border = if gap < 0.0 {
+            let breadth: f32 = before.word.text.chars().map(breadth).sum();
+            let least = before.area.x0 + 0.4 * before.area.width().min(0.5 * size * breadth);
+            after.area.x0.max(least)
+        } else if gap < SET_SOLID * size && ends_wide(before) && starts_wide(after) {
+            before.area.x1 + gap / 2.0
+        } else {
+            continue;
+        };
+        before.area.x1 = border;
+        after.area.x0 = border;
+        after.area.x1 = after.area.x1.max(border + 0.1 * size);
     }
 }
 
@@ -238,9 +267,10 @@ mod tests {
         PrintedLine { block: 1, words }
     }
 
+    const PAGE: BoundingBox = BoundingBox { x0: 0.0, y0: 0.0, x1: 595.2, y1: 841.92 };
+
     fn laid_out(lines: &[PrintedLine], quarters: u8) -> Vec<Block> {
-        let area = BoundingBox { x0: 0.0, y0: 0.0, x1: 595.2, y1: 841.9 };
-        lay_out(&ink(lines, &Placing::new(&sheet(), quarters)), &area)
+        lay_out(&ink(lines, &Placing::new(&sheet(), quarters, &PAGE)), &PAGE)
     }
 
     fn words(blocks: &[Block]) -> Vec<&Word> {
@@ -274,6 +304,24 @@ mod tests {
         assert_eq!(blocks[0].lines[0].text(), "流動性風險升高12.5% Basel III");
         let first = words(&blocks)[0];
         assert_eq!((first.text.as_str(), first.edges.len()), ("流動性風險升高", 7));
+    }
+
+    #[test]
+    fn boxes_that_reach_over_their_neighbours_are_parted() {
+        // As the program gives them: a box of 250 pixels for two characters, over the three that follow.
+        let row = vec![
+            word("慧", 280, 600, 305, 640),
+            word("手表", 302, 600, 551, 640),
+            word("的", 407, 595, 475, 655),
+            word("觸", 474, 595, 535, 655),
+            word("控", 534, 595, 580, 655),
+            word("UI", 600, 602, 640, 632),
+        ];
+        let blocks = laid_out(&[line(row)], 0);
+        assert_eq!(blocks.len(), 1);
+        assert_eq!(blocks[0].text(), "慧手表的觸控 UI");
+        let edges = &words(&blocks)[0].edges;
+        assert!(edges.is_sorted() && edges.len() == 6, "{edges:?}");
     }
 
     #[test]
@@ -314,9 +362,9 @@ mod tests {
     #[test]
     fn the_size_of_print_is_told_from_its_letters() {
         // At 300 dots per inch, ten points are 41.7 pixels.
-        for (text, height) in [("Board", 29), ("secure", 20), ("paying", 29), ("1,234", 35), ("資產", 37), ("Qualify", 38)] {
+        for (text, height) in [("Board", 29), ("secure", 20), ("pages", 29), ("1,234", 35), ("資產", 37), ("Qualify", 38)] {
             let line = line(vec![word(text, 100, 100, 300, 100 + height)]);
-            let size = Measured::new(&line, &Placing::new(&sheet(), 0)).size;
+            let size = Measured::new(&line, &Placing::new(&sheet(), 0, &PAGE)).size;
             assert!((9.0..=11.0).contains(&size), "{text}: {size}");
         }
     }

@@ -96,7 +96,7 @@ mod tests {
         for (text, height, depth) in [
             ("Board", Some(CAPITAL), Some(0.0)),
             ("secure", Some(SMALL), Some(0.0)),
-            ("paying", Some(SMALL + DESCENDER), Some(DESCENDER)),
+            ("pages", Some(SMALL + DESCENDER), Some(DESCENDER)),
             ("1,234", Some(CAPITAL + COMMA), Some(COMMA)),
             ("資產", Some(HAN), Some(HAN_DEPTH)),
             ("一", None, None),

@@ -64,7 +64,7 @@ pub enum OcrError {
         program: String,
     },
     /// It lacks the languages of filings.
-    #[error("Tesseract has none of the languages eng, chi_tra, chi_sim (it has: {found})")]
+    #[error("the OCR program has none of the languages eng, chi_tra, chi_sim (it has: {found})")]
     NoLanguage {
         /// What it has.
         found: String,

@@ -160,7 +160,7 @@ impl Reading {
     /// where nothing was recognised.
     fn into_page(self, base: &Page, picture: &Picture, engine: &Tesseract) -> Page {
         let area = BoundingBox { x0: 0.0, y0: 0.0, x1: base.width, y1: base.height };
-        let mut blocks = lay_out(&lettering::ink(&self.lines, &Placing::new(picture, self.quarters)), &area);
+        let mut blocks = lay_out(&lettering::ink(&self.lines, &Placing::new(picture, self.quarters, &area)), &area);
         let is_read = !blocks.is_empty() || base.state == PageState::Scan;
         let kept = |block: &&Block| !is_read || block.hidden.is_some();
         blocks.extend(base.blocks.iter().filter(kept).cloned());

@@ -150,7 +150,7 @@ mod tests {
         assert!(lines(b"", 10, 10).unwrap_err().contains("head line"));
         assert!(lines(b"Segmentation fault", 10, 10).is_err());
         assert!(lines(b"\xff\xfe", 10, 10).unwrap_err().contains("UTF-8"));
-        for row in ["5 1 1 1 1 1 -4 0 5 5 90 x", "5 1 1", "9 1 1 1 1 1 0 0 5 5 90 x", "5 1 1 1 1 1 0 0 5 5 nan x", ""] {
+        for row in ["5 1 1 1 1 1 -4 0 5 5 90 x", "5 1 1", "9 1 1 1 1 1 0 0 5 5 90 x", "5 1 1 1 1 1 0 0 5 5 nan x"] {
             assert!(lines(&table(&[row]), 10, 10).unwrap_err().starts_with("line 2"), "{row}");
         }
     }
