@@ -4,8 +4,6 @@
 
 pub mod arithmetic;
 pub mod encoder;
-#[cfg(test)]
-mod hostile_files;
 pub mod input;
 mod packed;
 pub mod reference;
@@ -89,3 +87,6 @@ pub enum ModelError {
     #[error("the model could not be evaluated")]
     Evaluation(#[from] candle_core::Error),
 }
+
+#[cfg(test)]
+mod tests;
