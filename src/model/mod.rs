@@ -8,8 +8,6 @@ pub mod config;
 pub mod encoder;
 pub mod generator;
 pub mod heads;
-#[cfg(test)]
-mod hostile_files;
 pub mod input;
 mod packed;
 pub mod reference;
@@ -115,3 +113,6 @@ pub enum ModelError {
     #[error("the model could not be evaluated")]
     Evaluation(#[from] candle_core::Error),
 }
+
+#[cfg(test)]
+mod tests;

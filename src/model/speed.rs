@@ -60,7 +60,7 @@ pub fn measure(encoder: &Encoder, tokens: usize, threads: usize, time: Duration)
     parallel(&work)?;
     let seconds = start.elapsed().as_secs_f64();
     let (done, seen) = (done.into_inner(), seen.into_inner());
-    let tokens = if done > 0 { seen / done } else { tokens };
+    let tokens = seen.checked_div(done).unwrap_or(tokens);
     Ok(Speed { tokens, threads, texts_per_second: done as f64 / seconds, tokens_per_second: seen as f64 / seconds })
 }
 

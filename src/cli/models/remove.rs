@@ -51,8 +51,8 @@ impl Arguments {
             let used = match runs.as_slice() {
                 [] => "no recorded run used it".to_owned(),
                 [latest, ..] => format!(
-                    "{} recorded runs used it, {latest} the last; they keep its digest and cannot be repeated without it",
-                    runs.len()
+                    "{} used it, {latest} the last; what they found stays, and cannot be repeated without it",
+                    counted(runs.len(), "recorded run")
                 ),
             };
             let fetch = if card.source.is_empty() {
@@ -61,9 +61,9 @@ impl Arguments {
                 "`models pull` can fetch it again"
             };
             return Err(Error::usage(format!(
-                "removing `{}` deletes {} files, {}: {used}; {fetch}",
+                "removing `{}` deletes {} ({}): {used}; {fetch}",
                 card.name,
-                stored.len(),
+                counted(stored.len(), "file"),
                 size(bytes)
             ))
             .remedy("say --yes to remove it"));
@@ -92,4 +92,9 @@ fn runs_with(ledger: &Ledger, card: &ModelCard) -> Result<Vec<String>> {
     let digest = card.digest().to_string();
     let runs = ledger.runs(MOST_RUNS)?.into_iter().filter(|run| run.models.values().any(|model| *model == digest));
     Ok(runs.map(|run| run.name()).collect())
+}
+
+/// `1 file`, `2 files`.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
