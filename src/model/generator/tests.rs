@@ -99,7 +99,7 @@ fn a_seed_decides_and_threads_do_not() {
     let (alone, shared) = (model("qwen3", 1), model("qwen3", 2));
     let limits = Limits { max_tokens: 24, ..Limits::default() };
     let write = |model: &LanguageModel, seed| {
-        let sampling = Sampling { temperature: 1.0, seed, ..Sampling::default() };
+        let sampling = Sampling { temperature: 3.0, top_k: 0, top_p: 1.0, min_p: 0.0, seed, ..Sampling::default() };
         let prompt = model.form().prompt(model.tokenizer(), "", "the bank");
         model.session(64).unwrap().generate(&prompt, &sampling, &limits, &mut continued).unwrap()
     };

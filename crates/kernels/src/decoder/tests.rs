@@ -63,8 +63,6 @@ proptest! {
                 seen.clone().map(|at| of[(base + at) * width..][..width].to_vec()).collect()
             };
             let (keys, values) = (rows(kept.keys), rows(kept.values));
-            let slices = |of: &'_ [Vec<f32>]| of.iter().map(|row| row.clone()).collect::<Vec<_>>();
-            let (keys, values) = (slices(&keys), slices(&values));
             let (keys, values): (Vec<&[f32]>, Vec<&[f32]>) =
                 (keys.iter().map(Vec::as_slice).collect(), values.iter().map(Vec::as_slice).collect());
             for (value, expected) in context.iter().zip(plain_attention(query, &keys, &values, heads.scale)) {
