@@ -97,7 +97,7 @@ fn a_page_of_nothing_but_invisible_text_is_told_from_a_scan() {
     // Over a picture of the page it is the text of the scan.
     let picture = "q 600 0 0 800 0 0 cm BI /W 1 /H 1 /BPC 8 /CS /G ID 0 EI Q ";
     let scan = read(&pdf(&[&format!("{picture}{invisible}")]), &ReadOptions::default()).unwrap();
-    assert_eq!((scan.pages[0].state, hidden(&scan)), (PageState::Text, Vec::new()));
+    assert_eq!((scan.pages[0].state, hidden(&scan)), (PageState::TextLayer, Vec::new()));
 }
 
 #[test]
