@@ -21,7 +21,7 @@ const POINTS: f32 = 72.0;
 const RESOLUTION: f32 = 300.0;
 /// A scan within these is rendered at its own resolution: sampling it anew, by however little, costs three Chinese characters in a
 /// hundred. Outside of them it is rendered at a whole multiple or part of it.
-const FINE_ENOUGH: f32 = 200.0;
+const FINE_ENOUGH: f32 = 190.0;
 const TOO_FINE: f32 = 450.0;
 /// Dots per inch that a scan can have: a page whose size in points is made up has others.
 const PRINT: std::ops::RangeInclusive<f32> = 50.0..=2_400.0;

@@ -27,8 +27,8 @@ const MOST_OUTPUT: u64 = 32 << 20;
 const MOST_COMPLAINTS: u64 = 8 << 10;
 /// How long it may take to say what it is.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
-/// Memory of the program. A picture of 25 million pixels takes it 700 MB.
-const MEMORY: u64 = 3 << 30;
+/// Memory of the program. A picture of 25 million pixels takes it 210 MB.
+const MEMORY: u64 = 2 << 30;
 /// The surest orientation that is not believed, in the program's own measure: a page of print has 5 to 20.
 const UNSURE_ORIENTATION: f32 = 2.0;
 
