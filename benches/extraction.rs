@@ -28,16 +28,15 @@ fn main() {
     let read: Vec<&PathBuf> = files.iter().zip(&pages).filter(|(_, pages)| **pages > 0).map(|(file, _)| file).collect();
     let total: usize = pages.iter().sum();
     let has_pdftotext = Command::new("pdftotext").arg("-v").output().is_ok();
-    let out = std::env::temp_dir().join(format!("scrutineer-bench-{}", std::process::id()));
+    let Ok(out) = tempfile::tempdir() else { return eprintln!("no folder for what is read can be made") };
     let (mut own, mut peer) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scrutineer"));
-        command.arg("extract").args(&read).arg("--out").arg(&out).arg("--quiet");
+        command.arg("extract").args(&read).arg("--out").arg(out.path()).arg("--quiet");
         own.push(measure(vec![command]));
         if has_pdftotext {
             peer.push(measure(read.iter().map(|file| pdftotext(file)).collect()));
         }
-        let _ = fs::remove_dir_all(&out);
     }
     println!("{} files, {total} pages", read.len());
     println!("{:34} {:>12} {:>18} {:>8}", "", "scrutineer", "pdftotext -bbox", "ratio");
