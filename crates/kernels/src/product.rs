@@ -137,3 +137,56 @@ fn block<S: Simd, const R: usize, const N: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Portable;
+
+    /// Keeps results, each added to what its sum began with.
+    struct Kept<'a> {
+        columns: usize,
+        target: &'a mut [f32],
+    }
+
+    impl<S: Simd> Sink<S> for Kept<'_> {
+        fn begin(&self, simd: S, row: usize, panel: usize) -> S::Vector {
+            simd.splat((row * 10 + panel) as f32)
+        }
+
+        fn take(&mut self, simd: S, row: usize, panel: usize, results: S::Vector) {
+            let target = self.target[row * self.columns..][panel * LANES..].first_chunk_mut().unwrap();
+            simd.store(results, target);
+        }
+    }
+
+    fn product<S: Simd>(simd: S, rows: Rows<'_>, panels: Panels<'_>) -> Vec<f32> {
+        let columns = panels.count * LANES;
+        let mut target = vec![f32::NAN; rows.count * columns];
+        multiply(simd, rows, panels, Kept { columns, target: &mut target });
+        target
+    }
+
+    #[test]
+    fn blocks_of_either_size_give_every_result_once() {
+        // Wider rows and longer panels than are used, as attention and the steps of layers have them.
+        let (stride, depth) = (11, 7);
+        let values: Vec<f32> = (0..40 * stride).map(|at| (at % 13) as f32 - 6.0).collect();
+        let vectors: Vec<[f32; LANES]> = (0..5 * 9).map(|at| std::array::from_fn(|lane| ((at * 5 + lane) % 11) as f32)).collect();
+        for count in 0..40 {
+            for panel_count in 0..5 {
+                let rows = Rows { values: &values, stride, depth, count };
+                let panels = Panels { vectors: &vectors, stride: 9, count: panel_count };
+                let narrow = product(Portable::<false>, rows, panels);
+                assert_eq!(product(Portable::<true>, rows, panels), narrow, "{count} rows, {panel_count} panels");
+                for (at, result) in narrow.iter().enumerate() {
+                    let (row, column) = (at / (panel_count * LANES), at % (panel_count * LANES));
+                    let (panel, lane) = (column / LANES, column % LANES);
+                    let products = (0..depth).map(|step| values[row * stride + step] * vectors[panel * 9 + step][lane]);
+                    // Small whole numbers: every order of the sum gives the same.
+                    assert_eq!(*result, (row * 10 + panel) as f32 + products.sum::<f32>());
+                }
+            }
+        }
+    }
+}

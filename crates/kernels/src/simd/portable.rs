@@ -3,9 +3,9 @@
 use super::{LANES, Simd};
 use crate::int8::{Chunk, Quantised};
 
-/// The portable form.
+/// The portable form. `BLOCKS_OF_WIDE` takes blocks as large as AVX-512 does: slower, and how a test sees them on any machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Portable;
+pub(crate) struct Portable<const BLOCKS_OF_WIDE: bool = false>;
 
 #[inline(always)]
 fn lanes(mut of: impl FnMut(usize) -> f32) -> [f32; LANES] {
@@ -38,10 +38,10 @@ fn smaller(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
-impl Simd for Portable {
+impl<const BLOCKS_OF_WIDE: bool> Simd for Portable<BLOCKS_OF_WIDE> {
     type Vector = [f32; LANES];
     type Level = u8;
-    const WIDE: bool = false;
+    const WIDE: bool = BLOCKS_OF_WIDE;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::Vector {
