@@ -45,7 +45,10 @@ impl Tokenizer {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
+        // The crate that reads the file panics on some that are not valid JSON (tokenizers 0.23.2, decoders); that is a refusal too.
+        let read = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(bytes));
+        let read = read.map_err(|_| "it broke the reader: it is no valid tokenizer file".to_owned())?;
+        let mut inner = read.map_err(|error| error.to_string())?;
         // How long a text may be is the caller's matter. A file could ask for padding to a length that no memory holds.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| error.to_string())?;

@@ -25,6 +25,15 @@ fn a_file_cannot_ask_for_padding_or_cut_texts() {
     }
 }
 
+#[test]
+fn a_file_that_breaks_its_reader_is_refused() {
+    // Found by the test below: the byte that ends a value is gone.
+    let mut bytes = file("null", "null").into_bytes();
+    let length = bytes.len();
+    bytes[585 % length] = 0;
+    assert!(Tokenizer::parse(&bytes).is_err());
+}
+
 proptest! {
     #[test]
     fn no_bytes_crash_the_reader(at in 0_usize..600, with in any::<u8>(), cut in 0_usize..600) {
