@@ -129,7 +129,7 @@ struct Group {
 fn next_group(text: &str) -> Option<(usize, Group)> {
     for (at, open) in text.char_indices().filter(|(_, c)| matches!(c, '[' | '［' | '【')) {
         let inner = &text[at + open.len_utf8()..];
-        let Some(close) = inner.find([']', '］', '】']) else { return None };
+        let close = inner.find([']', '］', '】'])?;
         let parts: Vec<&str> = inner[..close].split([',', '、', '，', ';']).map(str::trim).collect();
         let numbers: Option<Vec<usize>> = parts.iter().map(|part| part.parse().ok()).collect();
         if let Some(numbers) = numbers {

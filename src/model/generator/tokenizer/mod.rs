@@ -26,7 +26,7 @@ enum Rule {
     /// SentencePiece: the neighbours with the best score are joined.
     Pieces(Pieces),
     /// Byte pairs of GPT-2: joined in the order of a list, within words.
-    BytePairs(BytePairs),
+    BytePairs(Box<BytePairs>),
 }
 
 /// The tokens of a model.
@@ -75,7 +75,7 @@ impl Tokenizer {
         let model = header.text("tokenizer.ggml.model").ok_or("it does not say of which kind its tokens are")?;
         let rule = match model {
             "llama" => Rule::Pieces(Pieces::read(header, tokens, &kinds)?),
-            "gpt2" => Rule::BytePairs(BytePairs::read(header, tokens, &kinds)?),
+            "gpt2" => Rule::BytePairs(Box::new(BytePairs::read(header, tokens, &kinds)?)),
             other => return Err(format!("its tokens are of the kind `{other}`: `llama` and `gpt2` are read")),
         };
         let mut vocabulary = Vocabulary {
