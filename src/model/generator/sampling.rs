@@ -106,8 +106,8 @@ impl Sampler {
         // The tokens that once followed what was said last would say it again.
         let run = self.options.no_repeat;
         if run > 1 && said.len() >= run {
-            let (before, last) = (said, &said[said.len() + 1 - run..]);
-            for window in before.windows(run).filter(|window| window.starts_with(last)) {
+            let last = &said[said.len() + 1 - run..];
+            for window in said.windows(run).filter(|window| window.starts_with(last)) {
                 if let Some(score) = scores.get_mut(window[run - 1] as usize) {
                     *score = f32::NEG_INFINITY;
                 }
