@@ -103,7 +103,7 @@ impl Gguf {
     /// A tensor with its bytes.
     ///
     /// # Errors
-    /// Where there is no such tensor, or it has another shape than [`outputs`, `inputs`].
+    /// Where there is no such tensor, or it is not of `outputs` rows of `inputs` numbers.
     pub fn tensor(&self, name: &str, inputs: usize, outputs: usize) -> Result<(&TensorInfo, &[u8]), ModelError> {
         let Some(info) = self.header.tensors.get(name) else {
             return Err(self.fault(format!("it has no tensor `{name}`")));
