@@ -26,8 +26,9 @@ use crate::error::{Error, OrFail, Result};
 ///
 /// Each file gives DIR/STEM.json: {"pages": [{"number", "label", "width", "height", "text", "words": [{"text", "x0", "y0", "x1",
 /// "y1"}]}]}, in points from the top left of the page as displayed; `text` is in reading order. Text that a reader of the page
-/// does not see stands apart in "hidden". A file that cannot be read gives {"pages": [], "error": …}. Each page has its "state"
-/// (text, text-layer, blank, scan, ocr, garbled, unreadable); with `--ocr auto`, scans are read by Tesseract, and their pages have
+/// does not see stands apart in "hidden"; "headings" have levels, "tables" rows of cells, each with its box; "unmapped_glyphs" counts
+/// characters that the file does not tell. A file that cannot be read gives {"pages": [], "error": …}. Each page has its "state"
+/// (text, text-layer, blank, invisible, scan, ocr, garbled, unreadable); with `--ocr auto`, scans are read by Tesseract, and their pages have
 /// "ocr" (program, version, languages, confidence) and a "confidence" in percent per word.
 #[derive(Debug, Args)]
 #[command(

@@ -161,7 +161,7 @@ fn continues(lines: &[FrameLine<'_>], next: &FrameLine<'_>, pitch: f32) -> bool 
         && overlap > 0.0
         && next.bold == last.bold
         && next.artifact == last.artifact
-        && !starts_item(next, first, last)
+        && !starts_item(next, first)
         && !is_indented(lines, next, last)
         && !is_tagged_apart(last, next)
 }
@@ -176,8 +176,7 @@ fn is_tagged_apart(last: &FrameLine<'_>, next: &FrameLine<'_>) -> bool {
 }
 
 /// Whether a line begins a list item or a numbered paragraph of its own.
-fn starts_item(next: &FrameLine<'_>, first: &FrameLine<'_>, last: &FrameLine<'_>) -> bool {
-    let _ = last;
+fn starts_item(next: &FrameLine<'_>, first: &FrameLine<'_>) -> bool {
     list_marker(&next.first_text()).is_some() && next.u0 <= first.u0 + 3.0 * next.size
 }
 
