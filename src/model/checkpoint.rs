@@ -159,12 +159,17 @@ impl<'a> Source<'a> {
 
     pub(super) fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
         let (dtype, bytes) = self.tensor(name, &[length])?;
-        match dtype {
-            Dtype::F32 => Ok(singles(bytes).collect()),
-            Dtype::F16 => Ok(halves(bytes).collect()),
-            Dtype::BF16 => Ok(brains(bytes).collect()),
-            other => Err(self.unread(name, other)),
+        let values: Vec<f32> = match dtype {
+            Dtype::F32 => singles(bytes).collect(),
+            Dtype::F16 => halves(bytes).collect(),
+            Dtype::BF16 => brains(bytes).collect(),
+            other => return Err(self.unread(name, other)),
+        };
+        // One such number makes every state it touches meaningless, and says nothing.
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(self.files.malformed(format!("tensor {}{name} holds numbers that are not finite", self.prefix)));
         }
+        Ok(values)
     }
 
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<(Dtype, &'a [u8]), ModelError> {

@@ -112,6 +112,19 @@ fn sound_files_give_a_model() {
 }
 
 #[test]
+fn numbers_that_are_not_finite_are_refused() {
+    let sound = Files::new();
+    let half = 0.5_f32.to_le_bytes();
+    let at = sound.layers.windows(4).rposition(|window| window == half).unwrap();
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut files = sound.clone();
+        files.layers[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        let error = files.load().err().unwrap();
+        assert!(error.contains("not finite"), "{error}");
+    }
+}
+
+#[test]
 fn a_configuration_that_the_files_do_not_bear_out_is_refused() {
     for (key, value, word) in [
         ("hidden_size", serde_json::json!(32), "tensor"),
