@@ -1,6 +1,6 @@
 //! The heads of a table's columns: lines above its rows, each head often over several of them.
 
-use super::{Cell, column_of, extend, is_figure, list_marker};
+use super::{Cell, column_of, is_figure, list_marker, merge};
 use crate::document::TableRow;
 use crate::document::blocks::FrameLine;
 
@@ -74,12 +74,7 @@ pub(super) fn stack(rows: Vec<TableRow>, lines: &[Line]) -> Vec<TableRow> {
         match out.last_mut() {
             Some((last, above)) if joins => {
                 *above = at;
-                for cell in row.cells {
-                    match last.cells.iter_mut().find(|known| known.column == cell.column) {
-                        Some(known) => extend(known, &cell.text, &cell.bbox),
-                        None => last.cells.push(cell),
-                    }
-                }
+                merge(last, row);
                 last.cells.sort_by_key(|cell| cell.column);
             }
             _ => out.push((row, at)),
