@@ -106,7 +106,13 @@ fn children(process: u32) -> Vec<u32> {
     tasks
         .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
         .flat_map(|list| list.split_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<u32>>())
+        .filter(|child| is_worker(*child))
         .collect()
+}
+
+/// Whether a child is a reader already: until it has become one it shows the memory of its parent.
+fn is_worker(process: u32) -> bool {
+    fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| line.split(|byte| *byte == 0).nth(1) == Some(b"worker"))
 }
 
 fn peak_megabytes(process: u32) -> Option<f64> {

@@ -9,6 +9,7 @@ use hayro_cmap::CMap;
 use hayro_syntax::object::{Array, Dict, Object, Stream};
 use skrifa::MetadataProvider;
 
+use super::private_use::SymbolFont;
 use super::{Code, Text, from_bf, sound, sound_char, text_of_odd_name};
 
 /// How the codes of an encoding are Unicode values themselves.
@@ -48,6 +49,7 @@ pub(super) struct Composite {
     pub(super) vertical_widths: HashMap<u32, f32>,
     pub(super) vertical_default: f32,
     pub(super) glyph_text: GlyphText,
+    pub(super) symbols: SymbolFont,
     pub(super) cache: RefCell<HashMap<u32, Rc<Code>>>,
 }
 
@@ -83,7 +85,7 @@ impl Composite {
             .or_else(|| self.values.and_then(|values| decode_value(values, code)))
             .or_else(|| self.cid_to_unicode.as_ref()?.lookup_bf_string(cid).map(from_bf).and_then(sound))
             .or_else(|| self.glyph_text.text(cid))
-            .unwrap_or(Text::Unmapped)
+            .map_or(Text::Unmapped, |text| self.symbols.shown(text))
     }
 }
 

@@ -6,6 +6,7 @@
 //! CMaps, Unicode-valued encodings, and the `cmap` and `post` tables of embedded programs.
 
 mod composite;
+mod private_use;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use hayro_font::{CMapResolverFn, FontCache, FontGlyph, FontQuery, FontResolverFn
 use hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier, String as PdfString};
 
 use self::composite::{Composite, GlyphText, UnicodeValues, read_program, read_vertical_widths, read_widths, unicode_values};
+use self::private_use::SymbolFont;
 
 /// The text of one character code.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,7 +170,7 @@ impl FontStore {
         if self.fallback.is_none() {
             let font = FontCache::new().standard_font(StandardFont::Helvetica, &self.font_resolver)?;
             self.fallback = Some(Rc::new(Font {
-                kind: Kind::Simple(simple_codes(&font, &[])),
+                kind: Kind::Simple(simple_codes(&font, &[], SymbolFont::Other)),
                 bold: false,
                 vertical: false,
                 ascent: 0.95,
@@ -186,13 +188,13 @@ impl FontStore {
         let bold = is_bold(&name, &descriptor);
         let (ascent, descent) = vertical_extent(&descriptor);
         if let Some(descendant) = descendant {
-            let composite = self.read_composite(dict, &descendant, &descriptor)?;
+            let composite = self.read_composite(dict, &descendant, &descriptor, SymbolFont::of_name(&name))?;
             let vertical = composite.encoding.metadata().writing_mode == Some(WritingMode::Vertical);
             return Some(Font { kind: Kind::Composite(Box::new(composite)), bold, vertical, ascent, descent, em: 1.0 });
         }
         let font = FontCache::new().font(dict, &self.font_resolver, &self.cmap_resolver)?;
         let names = differences(dict);
-        let mut codes = simple_codes(&font, &names);
+        let mut codes = simple_codes(&font, &names, SymbolFont::of_name(&name));
         let em = if dict.get::<Name<'_>>("Subtype").is_some_and(|name| name.as_ref() == b"Type3") {
             guess_from_codes(&mut codes, &names);
             type3_em(dict, &codes)
@@ -202,7 +204,13 @@ impl FontStore {
         Some(Font { kind: Kind::Simple(codes), bold, vertical: false, ascent, descent, em })
     }
 
-    fn read_composite(&mut self, dict: &Dict<'_>, descendant: &Dict<'_>, descriptor: &Dict<'_>) -> Option<Composite> {
+    fn read_composite(
+        &mut self,
+        dict: &Dict<'_>,
+        descendant: &Dict<'_>,
+        descriptor: &Dict<'_>,
+        symbols: SymbolFont,
+    ) -> Option<Composite> {
         let encoding_object = dict.get::<Object<'_>>("Encoding");
         let (encoding, values) = match &encoding_object {
             Some(Object::Name(name)) => (self.named_cmap(name.as_ref())?, unicode_values(name.as_ref())),
@@ -258,6 +266,7 @@ impl FontStore {
             vertical_widths: descendant.get::<Array<'_>>("W2").map(|array| read_vertical_widths(&array)).unwrap_or_default(),
             vertical_default,
             glyph_text,
+            symbols,
             cache: RefCell::new(HashMap::new()),
         })
     }
@@ -307,8 +316,7 @@ fn from_bf(value: BfString) -> Text {
     }
 }
 
-/// Rejects values that stand for "nothing known": NUL, controls, the replacement character, noncharacters. Symbol fonts' private
-/// code points of bullets and the like become the characters they show.
+/// Rejects values that stand for "nothing known": NUL, controls, the replacement character, noncharacters.
 fn sound(text: Text) -> Option<Text> {
     match text {
         Text::Unmapped => None,
@@ -324,17 +332,11 @@ fn sound_char(c: char) -> Option<char> {
     match c {
         '\t' | '\n' | '\r' => Some(' '),
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffd}' | '\u{fffe}' | '\u{ffff}' => None,
-        '\u{f0b7}' | '\u{f06c}' | '\u{f09f}' => Some('•'),
-        '\u{f0a7}' | '\u{f06e}' => Some('▪'),
-        '\u{f0d8}' => Some('➢'),
-        '\u{f0fc}' => Some('✓'),
-        '\u{f0e0}' => Some('→'),
-        '\u{f020}' => Some(' '),
         _ => Some(c),
     }
 }
 
-fn simple_codes(font: &hayro_font::Font<'_>, names: &[Option<String>]) -> Box<[Code]> {
+fn simple_codes(font: &hayro_font::Font<'_>, names: &[Option<String>], symbols: SymbolFont) -> Box<[Code]> {
     (0_u32..256)
         .map(|code| {
             let text = match font.glyph(GlyphId::NOTDEF, code) {
@@ -345,18 +347,22 @@ fn simple_codes(font: &hayro_font::Font<'_>, names: &[Option<String>]) -> Box<[C
                 .map(from_bf)
                 .and_then(sound)
                 .or_else(|| names.get(code as usize)?.as_deref().and_then(text_of_odd_name))
-                .unwrap_or(Text::Unmapped);
+                .map_or(Text::Unmapped, |text| symbols.shown(text));
             let advance = font.code_advance(code).x as f32 / hayro_font::UNITS_PER_EM;
             Code { text, advance, width: advance, guessed: false }
         })
         .collect()
 }
 
-/// Where no glyph name of a Type 3 font says which character it is (`/rect`, `/g12`), the codes may: printable ASCII is taken
-/// as text, as other readers do, and counted as unmapped, so that nobody takes the guess for knowledge.
+/// Where the glyph names of a Type 3 font say what is drawn (`/rect`, `/triangle`, `/g12`) and not which character it is, the
+/// codes may: printable ASCII is taken as text, as other readers do, and counted as unmapped, so that nobody takes the guess for
+/// knowledge. A name that happens to be a symbol's does not vouch for the names beside it; a letter's or a digit's does.
 fn guess_from_codes(codes: &mut [Code], names: &[Option<String>]) {
     let named = || names.iter().enumerate().filter(|(_, name)| name.is_some()).map(|(code, _)| code);
-    if named().any(|code| codes.get(code).is_some_and(|code| code.text != Text::Unmapped)) {
+    let texts = || named().filter_map(|code| codes.get(code)).map(|code| &code.text);
+    let says_characters =
+        texts().any(|text| matches!(text, Text::One(c) if c.is_alphanumeric()) || matches!(text, Text::Many(_)));
+    if says_characters || texts().all(|text| *text != Text::Unmapped) {
         return;
     }
     for code in named().filter(|code| (0x20..0x7f).contains(code)).collect::<Vec<_>>() {
