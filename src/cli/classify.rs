@@ -11,14 +11,15 @@ use super::Exit;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::{Error, OrFail, Result};
-use crate::finding::Classifier;
 use crate::finding::taxonomy::Taxonomy;
+use crate::finding::{Classified, Classifier};
 use crate::language::Language;
 use crate::language::identify::identify;
 use crate::language::normalise::nfc;
 use crate::language::sentences::sentences;
+use crate::model::ModelError;
 use crate::model::arithmetic::Arithmetic;
-use crate::model::encoder::{self, Encoder};
+use crate::model::encoder::{self, Encoded, Encoder};
 use crate::model::registry::Registry;
 use crate::passage::{Passage, PassageKind, Sentence};
 
@@ -84,6 +85,19 @@ struct Judge<'a> {
     taxonomy: &'a Taxonomy,
     encoder: &'a Encoder,
     classifier: &'a Classifier,
+}
+
+impl Judge<'_> {
+    /// Judges a passage by its states; anew in f32 where the rounding of bytes could turn a decision.
+    fn classify(&self, passage: &Passage, encoded: &Encoded) -> std::result::Result<Classified, ModelError> {
+        let classified = self.classifier.classify(passage, encoded, &[]);
+        let scores: Vec<f32> = classified.scores.iter().map(|(_, score)| *score).collect();
+        if !self.encoder.arithmetic().is_rounded() || !self.classifier.is_close(&scores, |standing| standing.threshold) {
+            return Ok(classified);
+        }
+        let again = self.encoder.encode_in_single(&[&passage.text])?;
+        Ok(again.first().map_or(classified, |encoded| self.classifier.classify(passage, encoded, &[])))
+    }
 }
 
 /// A text from anywhere as a passage without pages; `tag` is the language that its source names.

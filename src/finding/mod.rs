@@ -13,7 +13,7 @@ use crate::language::Span;
 pub use classifier::{Classified, Classifier, ClassifierError, Standing};
 
 /// Raised whenever findings can change.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A label that a passage carries, with what it rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -68,6 +68,11 @@ impl Arithmetic {
         })
     }
 
+    /// Whether states are rounded to bytes on their way, so that a score differs a little from that of f32.
+    pub fn is_rounded(self) -> bool {
+        matches!(self, Self::Bytes(_))
+    }
+
     /// The name in run records.
     pub fn name(self) -> &'static str {
         match self {

@@ -112,7 +112,15 @@ impl Encoder {
     /// # Errors
     /// What the tokenizer says.
     pub fn encode(&self, texts: &[&str]) -> Result<Vec<Encoded>, ModelError> {
-        self.evaluate(Role::Passage, texts)
+        self.evaluate(Role::Passage, texts, Runtime::states)
+    }
+
+    /// As [`Encoder::encode`], in f32 where the arithmetic is one of bytes: for decisions that the rounding of bytes could turn.
+    ///
+    /// # Errors
+    /// What the tokenizer says.
+    pub fn encode_in_single(&self, texts: &[&str]) -> Result<Vec<Encoded>, ModelError> {
+        self.evaluate(Role::Passage, texts, Runtime::states_in_single)
     }
 
     /// The embedding of each text in a role: the mean state at unit length.
@@ -123,16 +131,21 @@ impl Encoder {
         // Pack by pack, so that the states of a long list need not be held together.
         let mut embeddings = Vec::with_capacity(texts.len());
         for texts in texts.chunks(64) {
-            embeddings.extend(self.evaluate(role, texts)?.into_iter().map(|encoded| unit(encoded.pooled)));
+            embeddings.extend(self.evaluate(role, texts, Runtime::states)?.into_iter().map(|encoded| unit(encoded.pooled)));
         }
         Ok(embeddings)
     }
 
-    fn evaluate(&self, role: Role, texts: &[&str]) -> Result<Vec<Encoded>, ModelError> {
+    fn evaluate(
+        &self,
+        role: Role,
+        texts: &[&str],
+        states: impl Fn(&Runtime, &[Sequence<'_>]) -> Result<Vec<Vec<f32>>, ModelError>,
+    ) -> Result<Vec<Encoded>, ModelError> {
         let most = self.runtime.most_tokens();
         let tokens: Vec<Tokens> = texts.iter().map(|text| self.tokenizer.tokens(role, text, most)).collect::<Result<_, _>>()?;
         let sequences: Vec<Sequence<'_>> = tokens.iter().map(|tokens| Sequence::of(&tokens.ids)).collect();
-        let states = self.runtime.states(&sequences)?;
+        let states = states(&self.runtime, &sequences)?;
         Ok(tokens.into_iter().zip(states).map(|(tokens, states)| self.encoded(tokens, states)).collect())
     }
 

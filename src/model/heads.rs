@@ -224,7 +224,7 @@ fn head_profile(arithmetic: Arithmetic) -> Profile {
 
 fn laid_out(linear: &Linear) -> SingleLinear {
     let values = linear.weight.to_f32();
-    SingleLinear::new(linear.weight.width(), values.chunks_exact(linear.weight.width()), &linear.bias)
+    SingleLinear::new(linear.weight.width(), &values, &linear.bias)
 }
 
 /// Logits as probabilities.

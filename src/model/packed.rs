@@ -1,7 +1,7 @@
 //! The encoder on the kernels: packed sequences without padding, one pass over the weights for all of them.
 
 use scrutineer_kernels::{
-    Activation, AttentionScratch, Heads, PackedLinear, Profile, Quantised, SingleLinear, attention, layer_norm,
+    Activation, AttentionScratch, Columns, Heads, Levels, PackedLinear, Profile, SingleLinear, attention, layer_norm,
 };
 
 use super::arithmetic::Arithmetic;
@@ -11,6 +11,12 @@ use super::weights::{EncoderWeights, Layer, Sequence};
 /// Rows that go through the feed-forward part together, so that its wide inner rows stay in the cache: whole blocks of six and of
 /// eight rows, which the kernels take at once.
 const INNER_ROWS: usize = 144;
+
+/// Columns of levels beyond the inputs of a layer in bytes, for the inputs that are far larger than the rest.
+const FURTHER_COLUMNS: usize = 16;
+
+/// Sequences and tokens of each that the inputs are measured on.
+const SAMPLE: [usize; 2] = [2, 32];
 
 /// The layers, laid out for the kernels. A sequence's states have the same bits whatever it is evaluated beside.
 #[derive(Debug)]
@@ -39,7 +45,7 @@ enum Matrix {
 /// Buffers that layers share.
 #[derive(Default)]
 struct Scratch {
-    quantised: Quantised,
+    levels: Levels,
     qkv: Vec<f32>,
     attention: AttentionScratch,
     context: Vec<f32>,
@@ -47,25 +53,54 @@ struct Scratch {
     inner: Vec<f32>,
 }
 
+/// The linear layers of a layer, in their order.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Qkv,
+    AttentionOut,
+    Up,
+    Down,
+}
+
 impl PackedEncoder {
     /// Products of bytes, everything between them in f32.
+    ///
+    /// Which inputs of a layer are far larger than the rest is seen by running a sample of tokens through the layers, one by one,
+    /// while they are laid out. Such channels are a model's own and nearly the same for all tokens, so any tokens tell:
+    /// the first of the vocabulary, where the special ones are, and others spread over it.
     pub(super) fn in_bytes(weights: &EncoderWeights, profile: Profile) -> Self {
-        Self::new(weights, Arithmetic::Bytes(profile), profile, bytes)
+        let [count, length] = SAMPLE;
+        let (length, ids) = (length.min(weights.config.most_tokens()), weights.config.vocab_size as u32);
+        let step = ids / (count * length) as u32;
+        let sample: Vec<Vec<u32>> = (0..count)
+            .map(|sequence| {
+                let spread = |at: usize| if sequence == 0 { at as u32 } else { (at * count + sequence) as u32 * step };
+                (0..length).map(|at| spread(at) % ids).collect()
+            })
+            .collect();
+        let sample: Vec<Sequence<'_>> = sample.iter().map(|ids| Sequence::of(ids)).collect();
+        let (mut states, lengths) = embedded(weights, &sample, profile);
+        let mut scratch = Scratch::default();
+        let layers = weights.layers.iter().map(|layer| {
+            let mut largest: [Vec<f32>; 4] = Default::default();
+            let mut note = |part: Part, input: &[f32], width: usize| {
+                let largest = &mut largest[part as usize];
+                largest.resize(width, 0.0);
+                for row in input.chunks_exact(width) {
+                    largest.iter_mut().zip(row).for_each(|(largest, value)| *largest = largest.max(value.abs()));
+                }
+            };
+            let plain = PackedLayer::new(layer, |_, layers| bytes(layers, Columns::plain(joined(layers).0)));
+            apply(profile, &plain, layer, weights, &lengths, &mut states, &mut scratch, &mut note);
+            PackedLayer::new(layer, |part, layers| bytes(layers, Columns::spread(&largest[part as usize], FURTHER_COLUMNS)))
+        });
+        Self { arithmetic: Arithmetic::Bytes(profile), profile, layers: layers.collect() }
     }
 
     /// Everything in f32.
     pub(super) fn in_single(weights: &EncoderWeights, profile: Profile) -> Self {
-        Self::new(weights, Arithmetic::Single(profile), profile, single)
-    }
-
-    fn new(weights: &EncoderWeights, arithmetic: Arithmetic, profile: Profile, lay_out: fn(&[&Linear]) -> Matrix) -> Self {
-        let layers = weights.layers.iter().map(|layer| PackedLayer {
-            qkv: lay_out(&layer.qkv.each_ref()),
-            attention_out: lay_out(&[&layer.attention_out]),
-            up: lay_out(&[&layer.up]),
-            down: lay_out(&[&layer.down]),
-        });
-        Self { arithmetic, profile, layers: layers.collect() }
+        let layers = weights.layers.iter().map(|layer| PackedLayer::new(layer, |_, layers| single(layers)));
+        Self { arithmetic: Arithmetic::Single(profile), profile, layers: layers.collect() }
     }
 
     pub(super) fn arithmetic(&self) -> Arithmetic {
@@ -74,76 +109,100 @@ impl PackedEncoder {
 
     /// The last layer's states of sequences, one after the other: [tokens, width].
     pub(super) fn states(&self, weights: &EncoderWeights, sequences: &[Sequence<'_>]) -> Vec<f32> {
-        let width = weights.config.hidden_size;
-        let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.ids.len()).collect();
-        let mut states = vec![0.0; lengths.iter().sum::<usize>() * width];
-        let mut first = 0;
-        for (sequence, length) in sequences.iter().zip(&lengths) {
-            weights.add_embeddings(*sequence, &mut states[first * width..][..length * width]);
-            first += length;
-        }
-        layer_norm(self.profile, &mut states, None, &weights.norm.weight, &weights.norm.bias, weights.epsilon());
+        let (mut states, lengths) = embedded(weights, sequences, self.profile);
         let mut scratch = Scratch::default();
         for (packed, layer) in self.layers.iter().zip(&weights.layers) {
-            self.apply(packed, layer, weights, &lengths, &mut states, &mut scratch);
+            apply(self.profile, packed, layer, weights, &lengths, &mut states, &mut scratch, &mut |_, _, _| ());
         }
         states
     }
+}
 
-    fn apply(
-        &self,
-        packed: &PackedLayer,
-        layer: &Layer,
-        weights: &EncoderWeights,
-        lengths: &[usize],
-        states: &mut [f32],
-        scratch: &mut Scratch,
-    ) {
-        let (width, count) = (weights.config.hidden_size, weights.config.num_attention_heads);
-        let heads = Heads { count, width: width / count };
-        let Scratch { quantised, qkv, attention: attention_scratch, context, projected, inner } = scratch;
-        self.linear(&packed.qkv, Activation::Identity, states, quantised, qkv);
-        context.resize(states.len(), 0.0);
-        attention(self.profile, qkv, heads, lengths, attention_scratch, context);
-        self.linear(&packed.attention_out, Activation::Identity, context, quantised, projected);
-        let norm = &layer.attention_norm;
-        layer_norm(self.profile, states, Some(projected), &norm.weight, &norm.bias, weights.epsilon());
-        for states in states.chunks_mut(INNER_ROWS * width) {
-            self.linear(&packed.up, Activation::Gelu, states, quantised, inner);
-            self.linear(&packed.down, Activation::Identity, inner, quantised, projected);
-            let norm = &layer.norm;
-            layer_norm(self.profile, states, Some(projected), &norm.weight, &norm.bias, weights.epsilon());
+impl PackedLayer {
+    fn new(layer: &Layer, lay_out: impl Fn(Part, &[&Linear]) -> Matrix) -> Self {
+        Self {
+            qkv: lay_out(Part::Qkv, &layer.qkv.each_ref()),
+            attention_out: lay_out(Part::AttentionOut, &[&layer.attention_out]),
+            up: lay_out(Part::Up, &[&layer.up]),
+            down: lay_out(Part::Down, &[&layer.down]),
         }
     }
+}
 
-    fn linear(&self, matrix: &Matrix, activation: Activation, input: &[f32], quantised: &mut Quantised, output: &mut Vec<f32>) {
-        let (inputs, outputs) = match matrix {
-            Matrix::Bytes(layer) => (layer.inputs(), layer.outputs()),
-            Matrix::Single(layer) => (layer.inputs(), layer.outputs()),
+/// What goes into the first layer, [tokens, width], and the tokens of each sequence.
+fn embedded(weights: &EncoderWeights, sequences: &[Sequence<'_>], profile: Profile) -> (Vec<f32>, Vec<usize>) {
+    let width = weights.config.hidden_size;
+    let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.ids.len()).collect();
+    let mut states = vec![0.0; lengths.iter().sum::<usize>() * width];
+    let mut first = 0;
+    for (sequence, length) in sequences.iter().zip(&lengths) {
+        weights.add_embeddings(*sequence, &mut states[first * width..][..length * width]);
+        first += length;
+    }
+    layer_norm(profile, &mut states, None, &weights.norm.weight, &weights.norm.bias, weights.epsilon());
+    (states, lengths)
+}
+
+/// Takes states through a layer. `note` sees what goes into each linear layer, with the length of its rows.
+#[allow(clippy::too_many_arguments)]
+fn apply(
+    profile: Profile,
+    packed: &PackedLayer,
+    layer: &Layer,
+    weights: &EncoderWeights,
+    lengths: &[usize],
+    states: &mut [f32],
+    scratch: &mut Scratch,
+    note: &mut impl FnMut(Part, &[f32], usize),
+) {
+    let (width, count) = (weights.config.hidden_size, weights.config.num_attention_heads);
+    let heads = Heads { count, width: width / count };
+    let Scratch { levels, qkv, attention: attention_scratch, context, projected, inner } = scratch;
+    note(Part::Qkv, states, width);
+    packed.qkv.apply(profile, Activation::Identity, states, levels, qkv);
+    context.resize(states.len(), 0.0);
+    attention(profile, qkv, heads, lengths, attention_scratch, context);
+    note(Part::AttentionOut, context, width);
+    packed.attention_out.apply(profile, Activation::Identity, context, levels, projected);
+    let norm = &layer.attention_norm;
+    layer_norm(profile, states, Some(projected), &norm.weight, &norm.bias, weights.epsilon());
+    for states in states.chunks_mut(INNER_ROWS * width) {
+        note(Part::Up, states, width);
+        packed.up.apply(profile, Activation::Gelu, states, levels, inner);
+        note(Part::Down, inner, weights.config.intermediate_size);
+        packed.down.apply(profile, Activation::Identity, inner, levels, projected);
+        let norm = &layer.norm;
+        layer_norm(profile, states, Some(projected), &norm.weight, &norm.bias, weights.epsilon());
+    }
+}
+
+impl Matrix {
+    fn apply(&self, profile: Profile, activation: Activation, input: &[f32], levels: &mut Levels, output: &mut Vec<f32>) {
+        let (inputs, outputs) = match self {
+            Self::Bytes(layer) => (layer.inputs(), layer.outputs()),
+            Self::Single(layer) => (layer.inputs(), layer.outputs()),
         };
         output.resize(input.len() / inputs * outputs, 0.0);
-        match matrix {
-            Matrix::Bytes(layer) => {
-                quantised.take(self.profile, input, inputs);
-                layer.apply(self.profile, quantised, activation, output);
-            }
-            Matrix::Single(layer) => layer.apply(self.profile, input, activation, output),
+        match self {
+            Self::Bytes(layer) => layer.apply(profile, input, activation, levels, output),
+            Self::Single(layer) => layer.apply(profile, input, activation, output),
         }
     }
 }
 
 /// Layers of the same input as one, in bytes.
-fn bytes(layers: &[&Linear]) -> Matrix {
-    let (inputs, biases) = joined(layers);
-    let rows: Vec<_> = layers.iter().flat_map(|layer| layer.weight.levels()).collect();
-    Matrix::Bytes(PackedLinear::new(inputs, rows.iter().map(|(row, scale)| (&**row, *scale)), &biases))
+fn bytes(layers: &[&Linear], columns: Columns) -> Matrix {
+    let (_, biases) = joined(layers);
+    let levels: Vec<_> = layers.iter().flat_map(|layer| layer.weight.levels()).collect();
+    let rows: Vec<_> = levels.iter().map(|(row, scale)| (&**row, *scale)).collect();
+    Matrix::Bytes(PackedLinear::new(columns, &rows, &biases))
 }
 
 /// Layers of the same input as one, in f32.
 fn single(layers: &[&Linear]) -> Matrix {
     let (inputs, biases) = joined(layers);
-    let values: Vec<f32> = layers.iter().flat_map(|layer| layer.weight.to_f32()).collect();
-    Matrix::Single(SingleLinear::new(inputs, values.chunks_exact(inputs), &biases))
+    let values = layers.iter().map(|layer| layer.weight.to_f32()).collect::<Vec<_>>().concat();
+    Matrix::Single(SingleLinear::new(inputs, &values, &biases))
 }
 
 /// The inputs that layers have in common, and all their biases.

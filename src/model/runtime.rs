@@ -1,5 +1,7 @@
 //! Token ids -> states: an encoder's weights in one of the arithmetics. The encoder and the heads stand on it.
 
+use std::sync::OnceLock;
+
 use super::ModelError;
 use super::arithmetic::Arithmetic;
 use super::packed::PackedEncoder;
@@ -14,6 +16,8 @@ const PACK: usize = 512;
 pub struct Runtime {
     weights: EncoderWeights,
     engine: Engine,
+    /// The same in f32, laid out when it is first asked for: the weights once more, in four times the bytes.
+    in_single: OnceLock<Engine>,
 }
 
 enum Engine {
@@ -33,7 +37,7 @@ impl Runtime {
             Arithmetic::Single(profile) => Engine::Packed(PackedEncoder::in_single(&weights, profile)),
             Arithmetic::Reference => Engine::Reference(Reference::new(&weights)?),
         };
-        Ok(Self { weights, engine })
+        Ok(Self { weights, engine, in_single: OnceLock::new() })
     }
 
     /// The arithmetic.
@@ -64,6 +68,24 @@ impl Runtime {
     /// # Errors
     /// What Candle says, in the reference arithmetic alone.
     pub fn states(&self, sequences: &[Sequence<'_>]) -> Result<Vec<Vec<f32>>, ModelError> {
+        self.evaluate(&self.engine, sequences)
+    }
+
+    /// As [`Runtime::states`], in f32 where the arithmetic is one of bytes: for decisions that the rounding of bytes could turn.
+    ///
+    /// # Errors
+    /// What Candle says, in the reference arithmetic alone.
+    pub fn states_in_single(&self, sequences: &[Sequence<'_>]) -> Result<Vec<Vec<f32>>, ModelError> {
+        match self.arithmetic() {
+            Arithmetic::Bytes(profile) => {
+                let lay_out = || Engine::Packed(PackedEncoder::in_single(&self.weights, profile));
+                self.evaluate(self.in_single.get_or_init(lay_out), sequences)
+            }
+            Arithmetic::Single(_) | Arithmetic::Reference => self.states(sequences),
+        }
+    }
+
+    fn evaluate(&self, engine: &Engine, sequences: &[Sequence<'_>]) -> Result<Vec<Vec<f32>>, ModelError> {
         let sequences: Vec<Sequence<'_>> = sequences
             .iter()
             .map(|sequence| Sequence { ids: &sequence.ids[..sequence.ids.len().min(self.most_tokens())], ..*sequence })
@@ -79,7 +101,7 @@ impl Runtime {
             });
             let (pack, others) = rest.split_at(fit.count().max(1));
             rest = others;
-            match &self.engine {
+            match engine {
                 Engine::Packed(packed) => {
                     let all = packed.states(&self.weights, pack);
                     let mut all = all.as_slice();

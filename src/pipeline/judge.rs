@@ -1,5 +1,6 @@
 //! One document through the stages, each artefact taken from the ledger where its key is there.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -15,9 +16,10 @@ use crate::document::ocr::{PageStore, Recogniser};
 use crate::document::{self, Document, DocumentError, Page, ReadOptions, worker};
 use crate::error::{Error, OrFail, Result};
 use crate::finding::taxonomy::Taxonomy;
-use crate::finding::{self, Classifier, Finding, rules};
+use crate::finding::{self, Classifier, Finding, Standing, rules};
 use crate::ledger::{ArtefactKey, Ledger, StageKeys};
-use crate::model::encoder::Encoder;
+use crate::model::ModelError;
+use crate::model::encoder::{Encoded, Encoder};
 use crate::passage::{self, Passage};
 use crate::summary::Generator;
 use crate::{summary, verdict};
@@ -61,6 +63,9 @@ impl QuantisedVector {
         Self { scale: largest / norm / 127.0, values }
     }
 }
+
+/// One of the encoder's ways to encode texts.
+type Encode = fn(&Encoder, &[&str]) -> Result<Vec<Encoded>, ModelError>;
 
 /// Everything that the stages made of one document.
 pub(super) struct Judged {
@@ -170,8 +175,9 @@ impl Judge<'_> {
         let passages = self.kept(&keys.passages, Stage::Passage, pages, || {
             Ok(passage::passages(&document, &self.pipeline.passage_options(), &|text| self.encoder.count_tokens(text)))
         })?;
-        let scored = self.kept(&keys.scores, Stage::Judge, pages, || self.score(&passages))?;
-        let findings = self.kept(&keys.findings, Stage::Summarise, 0, || Ok(self.findings(&passages, &scored)))?;
+        let scored =
+            self.kept(&keys.scores, Stage::Judge, pages, || self.score(&passages.iter().collect::<Vec<_>>(), Encoder::encode))?;
+        let findings = self.kept(&keys.findings, Stage::Judge, 0, || self.findings(&passages, &scored))?;
         let summary = self.kept(&keys.summary, Stage::Summarise, pages, || {
             let extract = summary::summarise(&passages, &findings, &self.pipeline.summary_options());
             let complete = document.pages.iter().all(|page| page.state.is_read());
@@ -195,14 +201,22 @@ impl Judge<'_> {
             .collect()
     }
 
-    /// The candidates that reach their threshold and are looked for, with the findings by rule.
-    fn findings(&self, passages: &[Passage], scored: &[ScoredPassage]) -> Vec<Finding> {
+    /// The threshold from which a label is a finding, given the head's own; beyond reach where it is not looked for.
+    fn threshold(&self, label: &str, own: Option<f32>) -> f32 {
         let spec = &self.pipeline.spec.finding;
-        let threshold = |label: &str| {
-            let standing = self.classifier.standing(label).map(|standing| standing.threshold);
-            spec.thresholds.get(label).copied().or(standing).unwrap_or(1.0)
-        };
-        let by_model = scored.iter().flat_map(|scored| &scored.candidates).filter(|finding| spec.seeks(&finding.label));
+        if !spec.seeks(label) {
+            return f32::INFINITY;
+        }
+        spec.thresholds.get(label).copied().or(own).unwrap_or(1.0)
+    }
+
+    /// The candidates that reach their threshold and are looked for, with the findings by rule.
+    fn findings(&self, passages: &[Passage], scored: &[ScoredPassage]) -> Result<Vec<Finding>> {
+        let spec = &self.pipeline.spec.finding;
+        let settled = self.settled(passages, scored)?;
+        let threshold = |label: &str| self.threshold(label, self.classifier.standing(label).map(|standing| standing.threshold));
+        let candidates = scored.iter().enumerate().map(|(at, scored)| settled.get(&at).unwrap_or(&scored.candidates));
+        let by_model = candidates.flatten();
         let by_model = by_model.filter_map(|finding| {
             let threshold = threshold(&finding.label);
             (finding.score >= threshold).then(|| Finding { threshold, ..finding.clone() })
@@ -210,7 +224,22 @@ impl Judge<'_> {
         let by_rule = passages.iter().flat_map(rules::findings).filter(|finding| spec.seeks(&finding.label));
         let mut findings: Vec<Finding> = by_model.chain(by_rule).collect();
         findings.sort_by(|a, b| a.passage.cmp(&b.passage).then_with(|| a.label.cmp(&b.label)));
-        findings
+        Ok(findings)
+    }
+
+    /// The candidates, by their place, of the passages whose decisions the rounding of bytes could turn: judged anew in f32. That
+    /// is done here and not with the scores, because it depends on the thresholds.
+    fn settled(&self, passages: &[Passage], scored: &[ScoredPassage]) -> Result<BTreeMap<usize, Vec<Finding>>> {
+        if !self.encoder.arithmetic().is_rounded() {
+            return Ok(BTreeMap::new());
+        }
+        let threshold = |standing: &Standing<'_>| self.threshold(standing.label, Some(standing.threshold));
+        let (places, close): (Vec<usize>, Vec<&Passage>) = (passages.iter().enumerate().zip(scored))
+            .filter(|(_, scored)| self.classifier.is_close(&scored.scores, threshold))
+            .map(|(passage, _)| passage)
+            .unzip();
+        let again = self.score(&close, Encoder::encode_in_single)?;
+        Ok(places.into_iter().zip(again.into_iter().map(|scored| scored.candidates)).collect())
     }
 
     /// The document as its file says it.
@@ -283,18 +312,19 @@ impl Judge<'_> {
         Ok(made)
     }
 
-    fn score(&self, passages: &[Passage]) -> Result<Vec<ScoredPassage>> {
+    fn score(&self, passages: &[&Passage], encode: Encode) -> Result<Vec<ScoredPassage>> {
         let floors = self.floors();
         let batches = self.pool.install(|| {
-            passages.par_chunks(MICRO_BATCH).map(|batch| self.score_batch(batch, &floors)).collect::<Result<Vec<_>>>()
+            let batches = passages.par_chunks(MICRO_BATCH);
+            batches.map(|batch| self.score_batch(batch, encode, &floors)).collect::<Result<Vec<_>>>()
         })?;
         Ok(batches.into_iter().flatten().collect())
     }
 
-    fn score_batch(&self, batch: &[Passage], floors: &[(String, f32)]) -> Result<Vec<ScoredPassage>> {
-        let shown: Vec<&Passage> = batch.iter().filter(|passage| passage.is_model_input()).collect();
-        let texts: Vec<&str> = shown.iter().map(|passage| passage.text.as_str()).collect();
-        let mut encoded = self.encoder.encode(&texts).or_fail(|| "the encoder failed".to_owned())?.into_iter();
+    fn score_batch(&self, batch: &[&Passage], encode: Encode, floors: &[(String, f32)]) -> Result<Vec<ScoredPassage>> {
+        let shown = batch.iter().filter(|passage| passage.is_model_input());
+        let texts: Vec<&str> = shown.map(|passage| passage.text.as_str()).collect();
+        let mut encoded = encode(self.encoder, &texts).or_fail(|| "the encoder failed".to_owned())?.into_iter();
         let unseen = || ScoredPassage { scores: Vec::new(), candidates: Vec::new(), vector: None, truncated: false };
         let scored = batch.iter().map(|passage| match passage.is_model_input().then(|| encoded.next()).flatten() {
             Some(encoded) => {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use scrutineer_kernels::{
-    Activation, AttentionScratch, Heads, PackedLinear, Profile, Quantised, SingleLinear, attention, layer_norm,
+    Activation, AttentionScratch, Columns, Heads, Levels, PackedLinear, Profile, SingleLinear, attention, layer_norm,
 };
 
 /// What each part of a layer of the shipped encoder's shape costs for 512 tokens in sequences of 128, in milliseconds; in f32 the
@@ -16,10 +16,7 @@ fn main() {
         (1536, 384, Activation::Gelu),
         (384, 1536, Activation::Identity),
     ];
-    println!(
-        "{:14} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
-        "ms", "qkv", "attention", "out", "up+gelu", "down", "quantise", "norm"
-    );
+    println!("{:14} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}", "ms", "qkv", "attention", "out", "up+gelu", "down", "norm");
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     for profile in Profile::available() {
         if !named.is_empty() && !named.iter().any(|name| name == profile.name()) {
@@ -27,27 +24,22 @@ fn main() {
         }
         let layer = |outputs: usize, inputs: usize| {
             let weights = weights(outputs * inputs);
-            PackedLinear::new(inputs, weights.chunks_exact(inputs).map(|row| (row, 0.01)), &vec![0.1; outputs])
+            let rows: Vec<_> = weights.chunks_exact(inputs).map(|row| (row, 0.01)).collect();
+            PackedLinear::new(Columns::spread(&vec![1.0; inputs], 16), &rows, &vec![0.1; outputs])
         };
         let values = |width: usize| -> Vec<f32> { (0..TOKENS * width).map(|at| (at % 97) as f32 * 0.02 - 1.0).collect() };
         let (narrow, wide) = (values(384), values(1536));
-        let mut quantised = Quantised::default();
+        let mut levels = Levels::default();
         let mut row = Vec::new();
         for (outputs, inputs, activation) in SHAPES {
             let layer = layer(outputs, inputs);
-            quantised.take(profile, if inputs == 384 { &narrow } else { &wide }, inputs);
+            let input = if inputs == 384 { &narrow } else { &wide };
             let mut output = vec![0.0; TOKENS * outputs];
-            row.push(fastest(|| layer.apply(profile, &quantised, activation, &mut output)));
+            row.push(fastest(|| layer.apply(profile, input, activation, &mut levels, &mut output)));
         }
         let (qkv, mut context, mut scratch) = (values(1152), values(384), AttentionScratch::default());
         let heads = Heads { count: 12, width: 32 };
         row.insert(1, fastest(|| attention(profile, &qkv, heads, &[128; 4], &mut scratch, &mut context)));
-        row.push(fastest(|| {
-            quantised.take(profile, &narrow, 384);
-            quantised.take(profile, &narrow, 384);
-            quantised.take(profile, &narrow, 384);
-            quantised.take(profile, &wide, 1536);
-        }));
         let (weight, bias) = (vec![1.0; 384], vec![0.0; 384]);
         row.push(fastest(|| {
             layer_norm(profile, &mut context, Some(&narrow), &weight, &bias, 1e-12);
@@ -63,7 +55,7 @@ fn main() {
         print!("{:14}", "  in f32");
         for (outputs, inputs, activation) in SHAPES {
             let weights: Vec<f32> = (0..outputs * inputs).map(|at| (at * 31 % 255) as f32 * 0.01 - 1.2).collect();
-            let layer = SingleLinear::new(inputs, weights.chunks_exact(inputs), &vec![0.1; outputs]);
+            let layer = SingleLinear::new(inputs, &weights, &vec![0.1; outputs]);
             let mut output = vec![0.0; TOKENS * outputs];
             let ms = fastest(|| layer.apply(profile, if inputs == 384 { &narrow } else { &wide }, activation, &mut output));
             print!(" {ms:>9.3}");

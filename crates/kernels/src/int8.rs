@@ -1,26 +1,44 @@
-//! Linear layers in bytes: weights of int8 with a scale per output, input rows of u8 with a scale and a zero point per row.
+//! Linear layers in bytes: weights of int8 with a scale per output, input rows of seven-bit levels with a scale and a zero point per
+//! row.
 //!
-//! With `input = scale * (u8 - zero)` and `weight = scale * i8` a product of a row and an output's weights is
-//! `row scale * output scale * (Σ u8 * i8 - zero * Σ i8)`: the sums are whole numbers below 2^31, so every form gives the same.
+//! With `input = scale * (level - zero)` and `weight = scale * i8` a product of a row and an output's weights is
+//! `row scale * output scale * (Σ level * i8 - zero * Σ i8)`: the sums are whole numbers below 2^31, so every form gives the same.
 //! (Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2.3;
 //! here the activations' range is taken from each row as it comes, so a row's result depends on no other row.)
+//!
+//! Levels have seven bits, so that sums of a few products fit into 16 bits: AVX2 multiplies 32 bytes at once, but with sums that
+//! saturate. What the bit costs in precision, [`Columns`] bring back.
 
+use crate::columns::Columns;
 use crate::profile::{Profile, dispatched};
-use crate::simd::{LANES, Simd, gelu, vectors};
+use crate::simd::{LANES, Simd, gelu};
 
 /// Outputs of a panel: four vectors.
 const PANEL: usize = 4 * LANES;
-/// Bytes of a row are padded to whole groups of this many, which one instruction takes together.
+/// Inputs that one instruction takes together.
 const GROUP: usize = 4;
 /// Rows that a tile takes together: with four vectors of outputs they fill 24 registers of a 512-bit file.
 const ROWS: usize = 6;
-/// The longest row whose sums stay below 2^31 after the correction, with room: 2 * 255 * 128 * 2^15 < 2^31.
-const LONGEST: usize = 1 << 15;
+/// The highest level.
+const HIGHEST: f32 = 127.0;
+/// The longest row whose sums stay below 2^31 after the correction, with room: 2 * 127 * 128 * 2^16 < 2^31.
+const LONGEST: usize = 1 << 16;
+/// The most that positive, or negative, weights of four inputs may sum to: 258 * 127 < 2^15.
+const TAME: i32 = 258;
 
 /// Weights of four neighbouring inputs for sixteen neighbouring outputs, output by output.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Chunk(pub(crate) [i8; 64]);
+
+/// What the chunks lack of a weight: see [`tame`].
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    column: u32,
+    /// Of the panel's outputs.
+    output: u16,
+    weight: i16,
+}
 
 /// What follows a linear layer in the same pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,54 +52,61 @@ pub enum Activation {
 /// The weights of a linear layer, laid out for the kernels.
 #[derive(Debug)]
 pub struct PackedLinear {
-    inputs: usize,
+    columns: Columns,
     outputs: usize,
-    /// Panel by panel of 64 outputs, in it four parts of sixteen, in each chunk by chunk of four inputs: each part is one stream.
+    panels: Vec<Panel>,
+}
+
+/// The weights of 64 outputs; those beyond the last are zeros.
+#[derive(Debug)]
+struct Panel {
+    /// Four parts of sixteen outputs, in each chunk by chunk of four inputs: each part is one stream.
     chunks: Vec<Chunk>,
-    /// Per output, padded to whole panels.
-    scales: Vec<[f32; LANES]>,
-    biases: Vec<[f32; LANES]>,
-    sums: Vec<[i32; LANES]>,
+    rests: Vec<Rest>,
+    scales: [[f32; LANES]; 4],
+    biases: [[f32; LANES]; 4],
+    sums: [[i32; LANES]; 4],
 }
 
 impl PackedLinear {
     /// Packs a matrix of [outputs, inputs], given row by row as each output's weights with their scale, and a bias per output.
     ///
     /// # Panics
-    /// Where the rows are not `biases.len()` rows of `inputs` weights, or `inputs` is 0 or above 32,768.
-    pub fn new<'a>(inputs: usize, rows: impl Iterator<Item = (&'a [i8], f32)>, biases: &[f32]) -> Self {
-        assert!((1..=LONGEST).contains(&inputs), "{inputs} inputs: a sum could overflow");
-        let outputs = biases.len();
-        let groups = inputs.div_ceil(GROUP);
-        let padded = outputs.next_multiple_of(PANEL);
-        let mut packed = Self {
-            inputs,
-            outputs,
-            chunks: vec![Chunk([0; 64]); padded / PANEL * groups * 4],
-            scales: vec![[0.0; LANES]; padded / LANES],
-            biases: vec![[0.0; LANES]; padded / LANES],
-            sums: vec![[0; LANES]; padded / LANES],
+    /// Where the rows are not `biases.len()` rows of as many weights as `columns` has inputs, or there are no columns or more than
+    /// 65,536.
+    pub fn new(columns: Columns, rows: &[(&[i8], f32)], biases: &[f32]) -> Self {
+        let (inputs, stride) = (columns.inputs(), columns.stride());
+        assert!((1..=LONGEST).contains(&stride), "{inputs} inputs: a sum could overflow");
+        let (outputs, groups) = (biases.len(), stride / GROUP);
+        let empty = || Panel {
+            chunks: vec![Chunk([0; 64]); 4 * groups],
+            rests: Vec::new(),
+            scales: [[0.0; LANES]; 4],
+            biases: [[0.0; LANES]; 4],
+            sums: [[0; LANES]; 4],
         };
-        packed.biases.as_flattened_mut()[..outputs].copy_from_slice(biases);
-        let mut count = 0;
-        for (output, (weights, scale)) in rows.enumerate() {
-            assert!(output < outputs && weights.len() == inputs, "the rows do not fit the layer");
-            let (panel, vector, lane) = (output / PANEL, output % PANEL / LANES, output % LANES);
-            for (group, weights) in weights.chunks(GROUP).enumerate() {
-                let chunk = &mut packed.chunks[(panel * 4 + vector) * groups + group];
-                chunk.0[lane * GROUP..][..weights.len()].copy_from_slice(weights);
+        let mut panels: Vec<Panel> = (0..outputs.div_ceil(PANEL)).map(|_| empty()).collect();
+        assert_eq!(rows.len(), outputs, "the rows do not fit the layer");
+        let mut row = vec![0_i8; stride];
+        for (output, (weights, scale)) in rows.iter().enumerate() {
+            row[..inputs].copy_from_slice(weights);
+            row[inputs..].iter_mut().zip(columns.further()).for_each(|(weight, input)| *weight = weights[*input]);
+            let (panel, place) = (&mut panels[output / PANEL], output % PANEL);
+            let (vector, lane) = (place / LANES, place % LANES);
+            panel.scales[vector][lane] = *scale;
+            panel.biases[vector][lane] = biases[output];
+            panel.sums[vector][lane] = row.iter().map(|weight| i32::from(*weight)).sum();
+            tame(&mut row, |column, weight| panel.rests.push(Rest { column: column as u32, output: place as u16, weight }));
+            for (group, weights) in row.as_chunks::<GROUP>().0.iter().enumerate() {
+                panel.chunks[vector * groups + group].0[lane * GROUP..][..GROUP].copy_from_slice(weights);
             }
-            packed.scales[output / LANES][lane] = scale;
-            packed.sums[output / LANES][lane] = weights.iter().map(|weight| i32::from(*weight)).sum();
-            count += 1;
         }
-        assert_eq!(count, outputs, "the rows do not fit the layer");
-        packed
+        Self { columns, outputs, panels }
     }
 
     /// The length of a row that goes in.
     pub fn inputs(&self) -> usize {
-        self.inputs
+        self.columns.inputs()
     }
 
     /// The length of a row that comes out.
@@ -92,155 +117,159 @@ impl PackedLinear {
     /// `output = activation(input * weightᵀ + bias)`: [rows, outputs].
     ///
     /// # Panics
-    /// Where the input has rows of another length or was taken by another form, or the output has another size.
-    pub fn apply(&self, profile: Profile, input: &Quantised, activation: Activation, output: &mut [f32]) {
-        assert_eq!(input.width, self.inputs, "the input has rows of another length");
-        assert_eq!(input.profile, Some(profile), "the input was taken by another form");
-        assert_eq!(output.len(), input.rows() * self.outputs, "the output has another size");
-        linear_dispatched(profile, self, input, activation, output);
+    /// Where the input is no whole number of rows, or the output has another size.
+    pub fn apply(&self, profile: Profile, input: &[f32], activation: Activation, levels: &mut Levels, output: &mut [f32]) {
+        assert!(input.len().is_multiple_of(self.inputs()), "the input is no whole number of rows");
+        let rows = input.len() / self.inputs();
+        assert_eq!(output.len(), rows * self.outputs, "the output has another size");
+        linear_dispatched(profile, self, input, activation, levels, output);
     }
 }
 
-/// Rows of u8, each with its scale and zero point.
+/// Takes from the weights of an output what would let sums of four products leave 16 bits, and hands it to `rest` with its column.
+fn tame(row: &mut [i8], mut rest: impl FnMut(usize, i16)) {
+    // What AVX2 adds up in 16 bits.
+    const TOGETHER: [[usize; 4]; 2] = [[0, 1, 4, 5], [2, 3, 6, 7]];
+    for (index, groups) in row.as_chunks_mut::<{ 2 * GROUP }>().0.iter_mut().enumerate() {
+        for columns in TOGETHER {
+            for sign in [1, -1] {
+                let size = |weight: i8| (sign * i32::from(weight)).max(0);
+                let mut excess = -TAME;
+                for column in columns {
+                    excess += size(groups[column]);
+                }
+                while excess > 0 {
+                    let largest = columns.into_iter().max_by_key(|&column| size(groups[column])).unwrap_or_default();
+                    let part = excess.min(size(groups[largest]));
+                    excess -= part;
+                    groups[largest] = (i32::from(groups[largest]) - sign * part) as i8;
+                    rest(2 * GROUP * index + largest, (sign * part) as i16);
+                }
+            }
+        }
+    }
+}
+
+/// Rows of levels, each with its scale and zero point: a buffer that calls share.
 #[derive(Debug, Default)]
-pub struct Quantised {
-    width: usize,
-    /// The form whose levels these are.
-    profile: Option<Profile>,
-    /// Rows of `width` levels padded to whole groups, for the forms that multiply bytes…
-    pub(crate) bytes: Vec<u8>,
-    /// …and for the one that multiplies 16-bit words.
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) words: Vec<i16>,
+pub struct Levels {
+    /// Rows of a layer's columns.
+    levels: Vec<u8>,
     scales: Vec<f32>,
     zeros: Vec<i32>,
+    /// A row of inputs by columns.
+    expanded: Vec<[f32; LANES]>,
 }
 
-impl Quantised {
-    /// Takes rows of `width`: each row's range, zero included, is spread over 0..=255.
-    ///
-    /// # Panics
-    /// Where `values` is no whole number of rows.
-    pub fn take(&mut self, profile: Profile, values: &[f32], width: usize) {
-        assert!(width > 0 && values.len().is_multiple_of(width), "values are no whole rows");
-        let rows = values.len() / width;
-        self.width = width;
-        self.profile = Some(profile);
-        self.scales.resize(rows, 0.0);
-        self.zeros.resize(rows, 0);
-        quantise_dispatched(profile, values, self);
-    }
+dispatched!(fn linear_dispatched(weights: &PackedLinear, input: &[f32], activation: Activation, levels: &mut Levels, output: &mut [f32]) => linear);
 
-    fn rows(&self) -> usize {
-        self.scales.len()
-    }
-
-    fn stride(&self) -> usize {
-        self.width.next_multiple_of(GROUP)
-    }
-}
-
-dispatched!(fn quantise_dispatched(values: &[f32], target: &mut Quantised) => quantise);
-dispatched!(fn linear_dispatched(weights: &PackedLinear, input: &Quantised, activation: Activation, output: &mut [f32]) => linear);
-
+/// Each row's range, zero included, is spread over the levels.
 #[inline(always)]
-fn quantise<S: Simd>(simd: S, values: &[f32], target: &mut Quantised) {
-    let (width, stride) = (target.width, target.stride());
-    // Taken out while scales and zero points are written beside them.
-    let mut levels = std::mem::take(simd.levels_mut(target));
-    levels.resize(values.len() / width * stride, S::Level::default());
-    let rows = values.chunks_exact(width).zip(levels.chunks_exact_mut(stride));
-    for ((values, levels), (scale, zero)) in rows.zip(target.scales.iter_mut().zip(&mut target.zeros)) {
-        let whole = width / LANES * LANES;
+fn quantise<S: Simd>(simd: S, values: &[f32], columns: &Columns, target: &mut Levels) {
+    let (inputs, stride) = (columns.inputs(), columns.stride());
+    let rows = values.len() / inputs;
+    target.levels.resize(rows * stride, 0);
+    target.scales.resize(rows, 0.0);
+    target.zeros.resize(rows, 0);
+    target.expanded.clear();
+    target.expanded.resize(stride / LANES, [0.0; LANES]);
+    let levels = target.levels.chunks_exact_mut(stride);
+    let places = target.scales.iter_mut().zip(&mut target.zeros);
+    for ((values, levels), (scale, zero)) in values.chunks_exact(inputs).zip(levels).zip(places) {
+        let row = target.expanded.as_flattened_mut();
+        row[..inputs].copy_from_slice(values);
+        row[inputs..].iter_mut().zip(columns.further()).for_each(|(target, input)| *target = values[*input]);
         let (mut smallest, mut largest) = (simd.splat(0.0), simd.splat(0.0));
-        for vector in vectors(&values[..whole]) {
-            let vector = simd.load(vector);
-            smallest = simd.min(vector, smallest);
-            largest = simd.max(vector, largest);
+        for (vector, share) in target.expanded.iter_mut().zip(columns.shares()) {
+            let shared = simd.mul(simd.load(vector), simd.load(share));
+            smallest = simd.min(shared, smallest);
+            largest = simd.max(shared, largest);
+            simd.store(shared, vector);
         }
-        let rest = padded(&values[whole..]);
-        let smallest = simd.smallest(simd.min(simd.load(&rest), smallest));
-        let largest = simd.largest(simd.max(simd.load(&rest), largest));
+        let (smallest, largest) = (simd.smallest(smallest), simd.largest(largest));
         let range = largest - smallest;
-        let (step, inverse) = if range > f32::MIN_POSITIVE { (range / 255.0, 255.0 / range) } else { (0.0, 0.0) };
+        let (step, inverse) = if range > f32::MIN_POSITIVE { (range / HIGHEST, HIGHEST / range) } else { (0.0, 0.0) };
         // Rounded as the values are, so that a value of 0 becomes the zero point exactly.
-        let middle = (-smallest * inverse).round_ties_even().clamp(0.0, 255.0);
-        let (chunks, _) = levels[..whole].as_chunks_mut::<LANES>();
-        let spread = |vector| {
-            let value = simd.fma(simd.load(vector), simd.splat(inverse), simd.splat(middle));
-            simd.min(simd.max(value, simd.splat(0.0)), simd.splat(255.0))
-        };
-        for (levels, vector) in chunks.iter_mut().zip(vectors(&values[..whole])) {
-            simd.store_levels(spread(vector), levels);
-        }
-        if whole < width {
-            let mut last = [S::Level::default(); LANES];
-            simd.store_levels(spread(&rest), &mut last);
-            levels[whole..width].copy_from_slice(&last[..width - whole]);
+        let middle = (-smallest * inverse).round_ties_even().clamp(0.0, HIGHEST);
+        let (levels, _) = levels.as_chunks_mut::<LANES>();
+        for ((levels, vector), offset) in levels.iter_mut().zip(&target.expanded).zip(columns.offsets()) {
+            let origin = simd.add(simd.splat(middle), simd.load(offset));
+            let level = simd.fma(simd.load(vector), simd.splat(inverse), origin);
+            simd.store_levels(simd.min(simd.max(level, simd.splat(0.0)), simd.splat(HIGHEST)), levels);
         }
         *scale = step;
         *zero = middle as i32;
     }
-    *simd.levels_mut(target) = levels;
 }
 
 #[inline(always)]
-fn linear<S: Simd>(simd: S, weights: &PackedLinear, input: &Quantised, activation: Activation, output: &mut [f32]) {
-    let panel_length = weights.inputs.div_ceil(GROUP) * 4;
-    for (index, panel) in weights.chunks.chunks_exact(panel_length).enumerate() {
+fn linear<S: Simd>(
+    simd: S,
+    weights: &PackedLinear,
+    input: &[f32],
+    activation: Activation,
+    levels: &mut Levels,
+    output: &mut [f32],
+) {
+    quantise(simd, input, &weights.columns, levels);
+    let rows = levels.scales.len();
+    for (index, panel) in weights.panels.iter().enumerate() {
+        let target = Target { activation, outputs: weights.outputs, first: index * PANEL };
         let mut row = 0;
-        while row + ROWS <= input.rows() {
-            tile::<S, ROWS>(simd, weights, input, activation, output, (index, panel), row);
+        while row + ROWS <= rows {
+            tile::<S, ROWS>(simd, panel, levels, row, &target, output);
             row += ROWS;
         }
         // Fewer rows at the end: the same sums, so the same bits.
-        match input.rows() - row {
-            1 => tile::<S, 1>(simd, weights, input, activation, output, (index, panel), row),
-            2 => tile::<S, 2>(simd, weights, input, activation, output, (index, panel), row),
-            3 => tile::<S, 3>(simd, weights, input, activation, output, (index, panel), row),
-            4 => tile::<S, 4>(simd, weights, input, activation, output, (index, panel), row),
-            5 => tile::<S, 5>(simd, weights, input, activation, output, (index, panel), row),
+        match rows - row {
+            1 => tile::<S, 1>(simd, panel, levels, row, &target, output),
+            2 => tile::<S, 2>(simd, panel, levels, row, &target, output),
+            3 => tile::<S, 3>(simd, panel, levels, row, &target, output),
+            4 => tile::<S, 4>(simd, panel, levels, row, &target, output),
+            5 => tile::<S, 5>(simd, panel, levels, row, &target, output),
             _ => {}
         }
     }
 }
 
+/// Where the results of a panel go.
+struct Target {
+    activation: Activation,
+    /// The length of a row.
+    outputs: usize,
+    /// The panel's first output.
+    first: usize,
+}
+
 /// The results of `R` rows for the outputs of a panel.
 #[inline(always)]
-fn tile<S: Simd, const R: usize>(
-    simd: S,
-    weights: &PackedLinear,
-    input: &Quantised,
-    activation: Activation,
-    output: &mut [f32],
-    (index, panel): (usize, &[Chunk]),
-    first: usize,
-) {
-    let (stride, levels) = (input.stride(), simd.levels(input));
-    let mut rows: [&[S::Level]; R] = [&[]; R];
+fn tile<S: Simd, const R: usize>(simd: S, panel: &Panel, levels: &Levels, first: usize, target: &Target, output: &mut [f32]) {
+    let stride = panel.chunks.len() / 4 * GROUP;
+    let mut rows: [&[u8]; R] = [&[]; R];
     for (offset, row) in rows.iter_mut().enumerate() {
-        *row = &levels[(first + offset) * stride..][..stride];
+        *row = &levels.levels[(first + offset) * stride..][..stride];
     }
     let mut sums = [[[0i32; LANES]; 4]; R];
-    simd.tile(rows, panel, &mut sums);
-    let vectors = 4 * index..4 * index + 4;
-    let (scales, biases) = (&weights.scales[vectors.clone()], &weights.biases[vectors.clone()]);
-    let column_sums = &weights.sums[vectors];
-    let start = index * PANEL;
-    let columns = (weights.outputs - start).min(PANEL);
+    simd.tile(rows, &panel.chunks, &mut sums);
+    for rest in &panel.rests {
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            sums.as_flattened_mut()[usize::from(rest.output)] += i32::from(rest.weight) * i32::from(row[rest.column as usize]);
+        }
+    }
+    let columns = (target.outputs - target.first).min(PANEL);
     for (offset, sums) in sums.iter().enumerate() {
         let row = first + offset;
-        let (row_scale, zero) = (simd.splat(input.scales[row]), input.zeros[row]);
+        let (row_scale, zero) = (simd.splat(levels.scales[row]), levels.zeros[row]);
         let mut results = [row_scale; 4];
         for part in 0..4 {
-            let scaled = simd.mul(simd.centred(&sums[part], zero, &column_sums[part]), row_scale);
-            results[part] = simd.fma(scaled, simd.load(&scales[part]), simd.load(&biases[part]));
+            let scaled = simd.mul(simd.centred(&sums[part], zero, &panel.sums[part]), row_scale);
+            results[part] = simd.fma(scaled, simd.load(&panel.scales[part]), simd.load(&panel.biases[part]));
         }
-        if activation == Activation::Gelu {
+        if target.activation == Activation::Gelu {
             results = gelus(simd, results);
         }
-        let target = &mut output[row * weights.outputs + start..][..columns];
-        let (whole, rest) = target.as_chunks_mut::<LANES>();
+        let output = &mut output[row * target.outputs + target.first..][..columns];
+        let (whole, rest) = output.as_chunks_mut::<LANES>();
         if let Some(whole) = whole.first_chunk_mut::<4>() {
             // The usual case without a branch for each vector.
             for part in 0..4 {
@@ -263,12 +292,4 @@ fn tile<S: Simd, const R: usize>(
 #[inline(always)]
 fn gelus<S: Simd>(simd: S, [a, b, c, d]: [S::Vector; 4]) -> [S::Vector; 4] {
     [gelu(simd, a), gelu(simd, b), gelu(simd, c), gelu(simd, d)]
-}
-
-/// Fewer than sixteen values, zeros behind them.
-#[inline(always)]
-fn padded(values: &[f32]) -> [f32; LANES] {
-    let mut padded = [0.0; LANES];
-    padded[..values.len()].copy_from_slice(values);
-    padded
 }

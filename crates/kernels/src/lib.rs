@@ -8,6 +8,7 @@
 
 mod attention;
 mod blocks;
+mod columns;
 mod decoder;
 mod int8;
 mod mapping;
@@ -20,8 +21,9 @@ mod widen;
 
 pub use attention::{AttentionScratch, Heads, attention};
 pub use blocks::{BLOCK, BlockMatrix, BlockScratch, PANEL, Row, Storage};
+pub use columns::Columns;
 pub use decoder::{Gate, Kept, Pairs, QueryHeads, add, attention_over, gated, rms_norm, rms_norm_in_place, rotate};
-pub use int8::{Activation, PackedLinear, Quantised};
+pub use int8::{Activation, Levels, PackedLinear};
 pub use mapping::Mapping;
 pub use normalise::layer_norm;
 pub use profile::Profile;

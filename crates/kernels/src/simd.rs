@@ -23,8 +23,6 @@ pub(crate) const LANES: usize = 16;
 pub(crate) trait Simd: Copy {
     /// Sixteen f32.
     type Vector: Copy;
-    /// A quantised input value, in the width that the form's products take.
-    type Level: Copy + Default;
     /// Whether a vector is one of 32 registers, rather than a pair (or more) of 16.
     const WIDE: bool;
 
@@ -44,12 +42,8 @@ pub(crate) trait Simd: Copy {
     fn power_of_two(self, n: Self::Vector) -> Self::Vector;
     /// `f32(sums - zero * column_sums)`.
     fn centred(self, sums: &[i32; LANES], zero: i32, column_sums: &[i32; LANES]) -> Self::Vector;
-    /// The levels of rows, where this form keeps them.
-    fn levels(self, rows: &crate::int8::Quantised) -> &[Self::Level];
-    /// As [`Simd::levels`], to be written.
-    fn levels_mut(self, rows: &mut crate::int8::Quantised) -> &mut Vec<Self::Level>;
-    /// Rounds values of 0..=255 to whole numbers, ties to even.
-    fn store_levels(self, vector: Self::Vector, target: &mut [Self::Level; LANES]);
+    /// Rounds values of 0..=127 to whole numbers, ties to even.
+    fn store_levels(self, vector: Self::Vector, target: &mut [u8; LANES]);
     /// The sum of the lanes: halves on halves, so that every form adds in the same order.
     fn sum(self, vector: Self::Vector) -> f32;
     /// The largest lane, in the same way.
@@ -57,8 +51,9 @@ pub(crate) trait Simd: Copy {
     /// The smallest lane, in the same way.
     fn smallest(self, vector: Self::Vector) -> f32;
 
-    /// Sixty-four sums of products of four-byte groups, for each of `R` rows: see [`crate::int8`].
-    fn tile<const R: usize>(self, rows: [&[Self::Level]; R], panel: &[crate::int8::Chunk], sums: &mut [[[i32; LANES]; 4]; R]);
+    /// Sixty-four sums of products of four-byte groups, for each of `R` rows: see [`crate::int8`], which keeps levels and weights
+    /// so small that the sums of two groups fit into 16 bits. There is an even number of groups.
+    fn tile<const R: usize>(self, rows: [&[u8]; R], panel: &[crate::int8::Chunk], sums: &mut [[[i32; LANES]; 4]; R]);
 }
 
 /// e^x, for x <= 0 (below -87 counted as -87) to 2 units in the last place: 2^n times a polynomial in the rest.

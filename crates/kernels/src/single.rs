@@ -24,26 +24,23 @@ pub struct SingleLinear {
 }
 
 impl SingleLinear {
-    /// Lays out a matrix of [outputs, inputs], given row by row as each output's weights, and a bias per output.
+    /// Lays out a matrix of [outputs, inputs], row by row, and a bias per output.
     ///
     /// # Panics
     /// Where the rows are not `biases.len()` rows of `inputs` weights, or `inputs` is 0.
-    pub fn new<'a>(inputs: usize, rows: impl Iterator<Item = &'a [f32]>, biases: &[f32]) -> Self {
+    pub fn new(inputs: usize, weights: &[f32], biases: &[f32]) -> Self {
         assert!(inputs > 0, "a layer without inputs");
         let outputs = biases.len();
+        assert_eq!(weights.len(), outputs * inputs, "the rows do not fit the layer");
         let count = outputs.div_ceil(LANES);
         let mut laid = Self { inputs, outputs, panels: vec![[0.0; LANES]; count * inputs], biases: vec![[0.0; LANES]; count] };
         laid.biases.as_flattened_mut()[..outputs].copy_from_slice(biases);
-        let mut found = 0;
-        for (output, weights) in rows.enumerate() {
-            assert!(output < outputs && weights.len() == inputs, "the rows do not fit the layer");
+        for (output, weights) in weights.chunks_exact(inputs).enumerate() {
             let panel = &mut laid.panels[output / LANES * inputs..][..inputs];
             for (vector, weight) in panel.iter_mut().zip(weights) {
                 vector[output % LANES] = *weight;
             }
-            found += 1;
         }
-        assert_eq!(found, outputs, "the rows do not fit the layer");
         laid
     }
 

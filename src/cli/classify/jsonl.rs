@@ -191,10 +191,10 @@ fn classify(batch: &[std::result::Result<Row, Box<Output>>], judge: &Judge<'_>) 
     let output = |row: &std::result::Result<Row, Box<Output>>| match row {
         Err(failed) => Output { id: failed.id.clone(), error: failed.error.clone(), ..Output::default() },
         Ok(row) => match judged.next() {
-            Some((passage, Ok(encoded))) => {
-                let classified = judge.classifier.classify(passage, &encoded, &[]);
-                Output { truncated: encoded.truncated, ..output_of(row.id.clone(), passage, classified) }
-            }
+            Some((passage, Ok(encoded))) => match judge.classify(passage, &encoded) {
+                Ok(classified) => Output { truncated: encoded.truncated, ..output_of(row.id.clone(), passage, classified) },
+                Err(error) => Output { id: row.id.clone(), error: Some(error.to_string()), ..Output::default() },
+            },
             Some((_, Err(message))) => Output { id: row.id.clone(), error: Some(message), ..Output::default() },
             None => Output { id: row.id.clone(), error: Some("the encoder gave no result".to_owned()), ..Output::default() },
         },

@@ -22,7 +22,7 @@ pub(super) fn run(text: &str, judge: &Judge<'_>, config: &Config) -> Result<Exit
     let passage = passage_of(text, None);
     let encoded = judge.encoder.encode(&[&passage.text]).or_fail(|| "the encoder failed".to_owned())?;
     let Some(encoded) = encoded.first() else { return Ok(Exit::Done) };
-    let mut classified = judge.classifier.classify(&passage, encoded, &[]);
+    let mut classified = judge.classify(&passage, encoded).or_fail(|| "the encoder failed".to_owned())?;
     classified.findings.sort_by(|a, b| b.score.total_cmp(&a.score));
     if config.json {
         let value = as_json(&passage, &classified, encoded.truncated, judge, config.ui_language);

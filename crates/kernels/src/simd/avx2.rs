@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{LANES, Simd};
-use crate::int8::{Chunk, Quantised};
+use crate::int8::Chunk;
 
 /// Proof that AVX2 and FMA are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,6 @@ type Pair = [__m256; 2];
 // arrays of exactly the bytes that are read or written (unaligned forms).
 impl Simd for Avx2 {
     type Vector = Pair;
-    /// Widened once, when a row is quantised, and not again for every panel of weights.
-    type Level = i16;
     const WIDE: bool = false;
 
     #[inline(always)]
@@ -98,22 +96,13 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn levels(self, rows: &Quantised) -> &[i16] {
-        &rows.words
-    }
-
-    #[inline(always)]
-    fn levels_mut(self, rows: &mut Quantised) -> &mut Vec<i16> {
-        &mut rows.words
-    }
-
-    #[inline(always)]
-    fn store_levels(self, [low, high]: Pair, target: &mut [i16; LANES]) {
+    fn store_levels(self, [low, high]: Pair, target: &mut [u8; LANES]) {
         unsafe {
             // Packing works within 128-bit halves: the permutation puts the eight-byte parts back in order.
             let words = _mm256_packs_epi32(_mm256_cvtps_epi32(low), _mm256_cvtps_epi32(high));
             let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
-            _mm256_storeu_si256(target.as_mut_ptr().cast(), words);
+            let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            _mm_storeu_si128(target.as_mut_ptr().cast(), bytes);
         }
     }
 
@@ -147,38 +136,56 @@ impl Simd for Avx2 {
         }
     }
 
-    /// Products of 16-bit pairs cannot overflow (the byte instruction saturates). Eight columns of six rows at a time fill twelve
-    /// registers with sums: two for each row, each with four columns of two partial sums.
+    /// Three rows at a time: their six registers of sums, the weights of two groups for sixteen outputs in four, and room for the
+    /// products between them.
     #[inline(always)]
-    fn tile<const R: usize>(self, rows: [&[i16]; R], panel: &[Chunk], sums: &mut [[[i32; LANES]; 4]; R]) {
-        let groups = panel.len() / 4;
-        assert!(rows.iter().all(|row| row.len() >= 4 * groups), "a row is shorter than the panel");
+    fn tile<const R: usize>(self, rows: [&[u8]; R], panel: &[Chunk], sums: &mut [[[i32; LANES]; 4]; R]) {
+        let (threes, rest) = rows.as_chunks::<3>();
+        let (sums_of_threes, sums_of_rest) = sums.as_chunks_mut::<3>();
         for part in 0..4 {
-            for half in 0..2 {
-                // SAFETY: `self` is the proof that AVX2 is there. In bounds: the panel holds four parts of `groups` chunks of
-                // 64 bytes, of which `half` names the first or second 32; each row has 4 * groups words; eight sums go to the
-                // first or second half of sixteen.
-                unsafe {
-                    let mut totals = [[_mm256_setzero_si256(); 2]; R];
-                    let weights = panel.as_ptr().add(part * groups).cast::<__m128i>().add(2 * half);
-                    for group in 0..groups {
-                        let weights = weights.add(4 * group);
-                        let low = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights));
-                        let high = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.add(1)));
-                        for (totals, row) in totals.iter_mut().zip(&rows) {
-                            let values = _mm256_set1_epi64x(row.as_ptr().add(4 * group).cast::<i64>().read_unaligned());
-                            totals[0] = _mm256_add_epi32(totals[0], _mm256_madd_epi16(values, low));
-                            totals[1] = _mm256_add_epi32(totals[1], _mm256_madd_epi16(values, high));
-                        }
-                    }
-                    for (totals, sums) in totals.iter().zip(sums.iter_mut()) {
-                        // Columns 0, 1, 4, 5 and 2, 3, 6, 7 come out of the two halves: the permutation puts them in order.
-                        let columns = _mm256_hadd_epi32(totals[0], totals[1]);
-                        let columns = _mm256_permute4x64_epi64::<0b11_01_10_00>(columns);
-                        _mm256_storeu_si256(sums[part].as_mut_ptr().cast::<__m256i>().add(half), columns);
-                    }
+            let part_of_panel = &panel[part * (panel.len() / 4)..][..panel.len() / 4];
+            for (rows, [a, b, c]) in threes.iter().zip(sums_of_threes.iter_mut()) {
+                sums_of_part(self, *rows, part_of_panel, [&mut a[part], &mut b[part], &mut c[part]]);
+            }
+            match (rest, &mut *sums_of_rest) {
+                ([first], [sums]) => sums_of_part(self, [*first], part_of_panel, [&mut sums[part]]),
+                ([first, second], [sums, others]) => {
+                    sums_of_part(self, [*first, *second], part_of_panel, [&mut sums[part], &mut others[part]]);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Sixteen sums for each row (without closures: they might stay calls, compiled for the baseline). The product of bytes adds neighbours in 16 bits: two groups are added there, and only then widened.
+#[inline(always)]
+fn sums_of_part<const N: usize>(_proof: Avx2, rows: [&[u8]; N], part: &[Chunk], sums: [&mut [i32; LANES]; N]) {
+    assert!(rows.iter().all(|row| row.len() >= 4 * part.len()), "a row is shorter than the panel");
+    // SAFETY: `_proof` is the proof that AVX2 is there. In bounds: two chunks of 64 bytes, aligned to 64, at a time, and eight
+    // bytes of each row, which has four for each chunk; sixteen sums are two vectors. Sums fit into 16 bits by [`crate::int8`].
+    unsafe {
+        let ones = _mm256_set1_epi16(1);
+        let mut totals = [[_mm256_setzero_si256(); 2]; N];
+        for (index, chunks) in part.as_chunks::<2>().0.iter().enumerate() {
+            let start = chunks.as_ptr().cast::<__m256i>();
+            let first = [_mm256_load_si256(start), _mm256_load_si256(start.add(1))];
+            let second = [_mm256_load_si256(start.add(2)), _mm256_load_si256(start.add(3))];
+            for row in 0..N {
+                let levels = rows[row].as_ptr().add(8 * index).cast::<i32>();
+                let of_first = _mm256_set1_epi32(levels.read_unaligned());
+                let of_second = _mm256_set1_epi32(levels.add(1).read_unaligned());
+                for half in 0..2 {
+                    let products = _mm256_maddubs_epi16(of_first, first[half]);
+                    let products = _mm256_add_epi16(products, _mm256_maddubs_epi16(of_second, second[half]));
+                    totals[row][half] = _mm256_add_epi32(totals[row][half], _mm256_madd_epi16(products, ones));
                 }
             }
+        }
+        for (totals, sums) in totals.iter().zip(sums) {
+            let target = sums.as_mut_ptr().cast::<__m256i>();
+            _mm256_storeu_si256(target, totals[0]);
+            _mm256_storeu_si256(target.add(1), totals[1]);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{LANES, Simd};
-use crate::int8::{Chunk, Quantised};
+use crate::int8::Chunk;
 
 /// Proof that AVX-512 F, BW, DQ, VL and VNNI are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,6 @@ impl Avx512 {
 // arrays of exactly the bytes that are read or written (unaligned forms).
 impl Simd for Avx512 {
     type Vector = __m512;
-    type Level = u8;
     const WIDE: bool = true;
 
     #[inline(always)]
@@ -89,16 +88,6 @@ impl Simd for Avx512 {
             let correction = _mm512_mullo_epi32(_mm512_set1_epi32(zero), _mm512_loadu_si512(column_sums.as_ptr().cast()));
             _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(sums.as_ptr().cast()), correction))
         }
-    }
-
-    #[inline(always)]
-    fn levels(self, rows: &Quantised) -> &[u8] {
-        &rows.bytes
-    }
-
-    #[inline(always)]
-    fn levels_mut(self, rows: &mut Quantised) -> &mut Vec<u8> {
-        &mut rows.bytes
     }
 
     #[inline(always)]

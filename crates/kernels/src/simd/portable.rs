@@ -1,7 +1,7 @@
 //! The form without special instructions: what the others are held against, and what runs on other processors.
 
 use super::{LANES, Simd};
-use crate::int8::{Chunk, Quantised};
+use crate::int8::Chunk;
 
 /// The portable form. `BLOCKS_OF_WIDE` takes blocks as large as AVX-512 does: slower, and how a test sees them on any machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,6 @@ fn smaller(a: f32, b: f32) -> f32 {
 
 impl<const BLOCKS_OF_WIDE: bool> Simd for Portable<BLOCKS_OF_WIDE> {
     type Vector = [f32; LANES];
-    type Level = u8;
     const WIDE: bool = BLOCKS_OF_WIDE;
 
     #[inline(always)]
@@ -96,16 +95,6 @@ impl<const BLOCKS_OF_WIDE: bool> Simd for Portable<BLOCKS_OF_WIDE> {
     #[inline(always)]
     fn centred(self, sums: &[i32; LANES], zero: i32, column_sums: &[i32; LANES]) -> Self::Vector {
         lanes(|lane| sums[lane].wrapping_sub(zero.wrapping_mul(column_sums[lane])) as f32)
-    }
-
-    #[inline(always)]
-    fn levels(self, rows: &Quantised) -> &[u8] {
-        &rows.bytes
-    }
-
-    #[inline(always)]
-    fn levels_mut(self, rows: &mut Quantised) -> &mut Vec<u8> {
-        &mut rows.bytes
     }
 
     #[inline(always)]
