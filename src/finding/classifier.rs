@@ -182,8 +182,9 @@ impl Classifier {
             let rivals = || {
                 scored().take(index).filter(|(rival, _)| row.exclusive_set.is_some() && rival.exclusive_set == row.exclusive_set)
             };
+            // Both are rounded, and not always the same way.
             let nearly_even =
-                |(rival, other): (&Row, f32)| carried(rival, other) && (logit(score) - logit(other)).abs() < ROUNDING;
+                |(rival, other): (&Row, f32)| carried(rival, other) && (logit(score) - logit(other)).abs() < 2.0 * ROUNDING;
             (logit(score) - logit(threshold(&row.standing()))).abs() < ROUNDING
                 || carried(row, score) && rivals().any(nearly_even)
         })

@@ -1,5 +1,7 @@
 //! The encoder on the kernels: packed sequences without padding, one pass over the weights for all of them.
 
+use std::sync::{Mutex, PoisonError};
+
 use scrutineer_kernels::{
     Activation, AttentionScratch, Columns, Heads, Levels, PackedLinear, Profile, SingleLinear, attention, layer_norm,
 };
@@ -24,6 +26,8 @@ pub(super) struct PackedEncoder {
     arithmetic: Arithmetic,
     profile: Profile,
     layers: Vec<PackedLayer>,
+    /// Buffers of threads that are done: what is allocated once need not be cleared again.
+    idle: Mutex<Vec<Scratch>>,
 }
 
 #[derive(Debug)]
@@ -43,7 +47,7 @@ enum Matrix {
 }
 
 /// Buffers that layers share.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Scratch {
     levels: Levels,
     qkv: Vec<f32>,
@@ -94,13 +98,13 @@ impl PackedEncoder {
             apply(profile, &plain, layer, weights, &lengths, &mut states, &mut scratch, &mut note);
             PackedLayer::new(layer, |part, layers| bytes(layers, Columns::spread(&largest[part as usize], FURTHER_COLUMNS)))
         });
-        Self { arithmetic: Arithmetic::Bytes(profile), profile, layers: layers.collect() }
+        Self { arithmetic: Arithmetic::Bytes(profile), profile, layers: layers.collect(), idle: Mutex::default() }
     }
 
     /// Everything in f32.
     pub(super) fn in_single(weights: &EncoderWeights, profile: Profile) -> Self {
         let layers = weights.layers.iter().map(|layer| PackedLayer::new(layer, |_, layers| single(layers)));
-        Self { arithmetic: Arithmetic::Single(profile), profile, layers: layers.collect() }
+        Self { arithmetic: Arithmetic::Single(profile), profile, layers: layers.collect(), idle: Mutex::default() }
     }
 
     pub(super) fn arithmetic(&self) -> Arithmetic {
@@ -110,10 +114,13 @@ impl PackedEncoder {
     /// The last layer's states of sequences, one after the other: [tokens, width].
     pub(super) fn states(&self, weights: &EncoderWeights, sequences: &[Sequence<'_>]) -> Vec<f32> {
         let (mut states, lengths) = embedded(weights, sequences, self.profile);
-        let mut scratch = Scratch::default();
+        // Whatever a thread that panicked left in them is overwritten.
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = idle().pop().unwrap_or_default();
         for (packed, layer) in self.layers.iter().zip(&weights.layers) {
             apply(self.profile, packed, layer, weights, &lengths, &mut states, &mut scratch, &mut |_, _, _| ());
         }
+        idle().push(scratch);
         states
     }
 }

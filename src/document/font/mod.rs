@@ -444,3 +444,30 @@ fn vertical_extent(descriptor: &Dict<'_>) -> (f32, f32) {
     let descent = metric("Descent").map_or(0.25, |v| v.abs()).clamp(0.1, 0.4);
     (ascent, descent)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What codes `a`, `b`, … stand for in a Type 3 font whose glyphs have these names and texts.
+    fn guessed(glyphs: &[(&str, Text)]) -> Vec<(Text, bool)> {
+        let mut codes = vec![Code { text: Text::Unmapped, advance: 0.5, width: 0.5, guessed: false }; 256];
+        let mut names = vec![None; 256];
+        for (code, (name, text)) in (0x61..).zip(glyphs) {
+            codes[code].text = text.clone();
+            names[code] = Some((*name).to_owned());
+        }
+        guess_from_codes(&mut codes, &names);
+        codes[0x61..][..glyphs.len()].iter().map(|code| (code.text.clone(), code.guessed)).collect()
+    }
+
+    #[test]
+    fn codes_are_taken_where_names_say_what_is_drawn() {
+        let (one, unmapped) = (Text::One, Text::Unmapped);
+        assert_eq!(guessed(&[("rect", unmapped.clone()), ("triangle", one('△'))]), [(one('a'), true), (one('b'), true)]);
+        // A letter's name vouches for the font, and a font of known symbols means them.
+        let letters = [("A", one('A')), ("g7", unmapped.clone())];
+        assert_eq!(guessed(&letters), [(one('A'), false), (unmapped, false)]);
+        assert_eq!(guessed(&[("bullet", one('•'))]), [(one('•'), false)]);
+    }
+}
