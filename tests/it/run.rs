@@ -121,7 +121,7 @@ fn a_killed_run_resumes_and_ends_like_a_clean_one() {
     let killed = TestContext::new();
     // Once early, and once while the rest is done.
     for share in [0.4, 0.7] {
-        let mut child = start(&killed, &arguments(&killed));
+        let mut child = start(&killed, &arguments(&killed), None);
         std::thread::sleep(whole.mul_f64(share));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -142,20 +142,24 @@ fn a_killed_run_resumes_and_ends_like_a_clean_one() {
 #[test]
 fn an_interrupted_run_says_how_to_go_on() {
     let context = TestContext::new();
-    let pipeline = context.pipeline("test.toml", "");
-    let files: Vec<String> = ["two-columns-ai-bulletin", "policy-board-minutes-2024-03", "monetary-board-minutes-113q1"]
-        .iter()
-        .map(|stem| fixture_argument(&format!("{stem}.pdf")))
-        .collect();
-    let mut arguments = vec!["run".to_owned(), pipeline.clone()];
-    arguments.extend(files);
-    let child = start(&context, &arguments);
-    std::thread::sleep(Duration::from_millis(700));
+    let pipeline = context.pipeline("test.toml", "[document]\ntimeout_seconds = 3\n");
+    // More documents than are in hand at once, and those in hand hang: some have not begun when the signal comes.
+    let folder = context.path("filings");
+    std::fs::create_dir(&folder).unwrap();
+    let original = std::fs::read(fixture_argument("policy-board-minutes-2024-03.pdf")).unwrap();
+    for copy in 0..2 * std::thread::available_parallelism().unwrap().get() + 1 {
+        let bytes = [original.as_slice(), format!("\n% copy {copy}\n").as_bytes()].concat();
+        std::fs::write(folder.join(format!("{copy}.pdf")), bytes).unwrap();
+    }
+    let arguments = ["run".to_owned(), pipeline, "filings".to_owned()];
+    let child = start(&context, &arguments, Some("hang"));
+    std::thread::sleep(Duration::from_millis(900));
     interrupt(&child);
     let finished = context.finished(&child.wait_with_output().unwrap()).expect_code(130);
     let said = format!("{}{}", finished.stdout, finished.stderr);
     assert!(said.contains("resume") || said.contains("again"), "it says how to go on:\n{said}");
-    // And it does go on.
+    // And it does go on, in time enough for a busy machine.
+    context.pipeline("test.toml", "[document]\ntimeout_seconds = 300\n");
     context.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).expect_code(0);
 }
 
@@ -213,9 +217,9 @@ fn facts(findings: &Value) -> Vec<String> {
     facts
 }
 
-fn start(context: &TestContext, arguments: &[String]) -> Child {
+fn start(context: &TestContext, arguments: &[String], fault: Option<&str>) -> Child {
     let mut command = std::process::Command::new(binary());
-    command.args(arguments).current_dir(context.path("")).env_clear();
+    command.args(arguments).current_dir(context.path("")).env_clear().envs(fault.map(|fault| ("SCRUTINEER_WORKER_FAULT", fault)));
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
