@@ -84,6 +84,7 @@ impl PackedEncoder {
             .collect();
         let sample: Vec<Sequence<'_>> = sample.iter().map(|ids| Sequence::of(ids)).collect();
         let (mut states, lengths) = embedded(weights, &sample, profile);
+        let pass = Pass { profile, weights, lengths: &lengths };
         let mut scratch = Scratch::default();
         let layers = weights.layers.iter().map(|layer| {
             let mut largest: [Vec<f32>; 4] = Default::default();
@@ -95,7 +96,7 @@ impl PackedEncoder {
                 }
             };
             let plain = PackedLayer::new(layer, |_, layers| bytes(layers, Columns::plain(joined(layers).0)));
-            apply(profile, &plain, layer, weights, &lengths, &mut states, &mut scratch, &mut note);
+            pass.through(&plain, layer, &mut states, &mut scratch, &mut note);
             PackedLayer::new(layer, |part, layers| bytes(layers, Columns::spread(&largest[part as usize], FURTHER_COLUMNS)))
         });
         Self { arithmetic: Arithmetic::Bytes(profile), profile, layers: layers.collect(), idle: Mutex::default() }
@@ -114,11 +115,12 @@ impl PackedEncoder {
     /// The last layer's states of sequences, one after the other: [tokens, width].
     pub(super) fn states(&self, weights: &EncoderWeights, sequences: &[Sequence<'_>]) -> Vec<f32> {
         let (mut states, lengths) = embedded(weights, sequences, self.profile);
+        let pass = Pass { profile: self.profile, weights, lengths: &lengths };
         // Whatever a thread that panicked left in them is overwritten.
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = idle().pop().unwrap_or_default();
         for (packed, layer) in self.layers.iter().zip(&weights.layers) {
-            apply(self.profile, packed, layer, weights, &lengths, &mut states, &mut scratch, &mut |_, _, _| ());
+            pass.through(packed, layer, &mut states, &mut scratch, &mut |_, _, _| ());
         }
         idle().push(scratch);
         states
@@ -150,36 +152,43 @@ fn embedded(weights: &EncoderWeights, sequences: &[Sequence<'_>], profile: Profi
     (states, lengths)
 }
 
-/// Takes states through a layer. `note` sees what goes into each linear layer, with the length of its rows.
-#[allow(clippy::too_many_arguments)]
-fn apply(
+/// Sequences on their way through the layers.
+struct Pass<'a> {
     profile: Profile,
-    packed: &PackedLayer,
-    layer: &Layer,
-    weights: &EncoderWeights,
-    lengths: &[usize],
-    states: &mut [f32],
-    scratch: &mut Scratch,
-    note: &mut impl FnMut(Part, &[f32], usize),
-) {
-    let (width, count) = (weights.config.hidden_size, weights.config.num_attention_heads);
-    let heads = Heads { count, width: width / count };
-    let Scratch { levels, qkv, attention: attention_scratch, context, projected, inner } = scratch;
-    note(Part::Qkv, states, width);
-    packed.qkv.apply(profile, Activation::Identity, states, levels, qkv);
-    context.resize(states.len(), 0.0);
-    attention(profile, qkv, heads, lengths, attention_scratch, context);
-    note(Part::AttentionOut, context, width);
-    packed.attention_out.apply(profile, Activation::Identity, context, levels, projected);
-    let norm = &layer.attention_norm;
-    layer_norm(profile, states, Some(projected), &norm.weight, &norm.bias, weights.epsilon());
-    for states in states.chunks_mut(INNER_ROWS * width) {
-        note(Part::Up, states, width);
-        packed.up.apply(profile, Activation::Gelu, states, levels, inner);
-        note(Part::Down, inner, weights.config.intermediate_size);
-        packed.down.apply(profile, Activation::Identity, inner, levels, projected);
-        let norm = &layer.norm;
-        layer_norm(profile, states, Some(projected), &norm.weight, &norm.bias, weights.epsilon());
+    weights: &'a EncoderWeights,
+    /// The tokens of each sequence.
+    lengths: &'a [usize],
+}
+
+impl Pass<'_> {
+    /// Takes states through a layer. `note` sees what goes into each linear layer, with the length of its rows.
+    fn through(
+        &self,
+        packed: &PackedLayer,
+        layer: &Layer,
+        states: &mut [f32],
+        scratch: &mut Scratch,
+        note: &mut impl FnMut(Part, &[f32], usize),
+    ) {
+        let (width, count) = (self.weights.config.hidden_size, self.weights.config.num_attention_heads);
+        let heads = Heads { count, width: width / count };
+        let Scratch { levels, qkv, attention: attention_scratch, context, projected, inner } = scratch;
+        note(Part::Qkv, states, width);
+        packed.qkv.apply(self.profile, Activation::Identity, states, levels, qkv);
+        context.resize(states.len(), 0.0);
+        attention(self.profile, qkv, heads, self.lengths, attention_scratch, context);
+        note(Part::AttentionOut, context, width);
+        packed.attention_out.apply(self.profile, Activation::Identity, context, levels, projected);
+        let norm = &layer.attention_norm;
+        layer_norm(self.profile, states, Some(projected), &norm.weight, &norm.bias, self.weights.epsilon());
+        for states in states.chunks_mut(INNER_ROWS * width) {
+            note(Part::Up, states, width);
+            packed.up.apply(self.profile, Activation::Gelu, states, levels, inner);
+            note(Part::Down, inner, self.weights.config.intermediate_size);
+            packed.down.apply(self.profile, Activation::Identity, inner, levels, projected);
+            let norm = &layer.norm;
+            layer_norm(self.profile, states, Some(projected), &norm.weight, &norm.bias, self.weights.epsilon());
+        }
     }
 }
 
