@@ -177,26 +177,26 @@ impl Classifier {
     /// gives a label's threshold from the head's own.
     pub fn is_close(&self, scores: &[f32], threshold: impl Fn(&Standing<'_>) -> f32) -> bool {
         let carried = |row: &Row, score: f32| logit(score) - logit(threshold(&row.standing())) > -ROUNDING;
-        let scored = || self.rows.iter().zip(scores.iter().copied());
-        scored().enumerate().any(|(index, (row, score))| {
-            let rivals = || {
-                scored().take(index).filter(|(rival, _)| row.exclusive_set.is_some() && rival.exclusive_set == row.exclusive_set)
-            };
+        self.rows.iter().zip(scores).enumerate().any(|(index, (row, &score))| {
             // Both are rounded, and not always the same way.
-            let nearly_even =
-                |(rival, other): (&Row, f32)| carried(rival, other) && (logit(score) - logit(other)).abs() < 2.0 * ROUNDING;
+            let nearly_even = |rival: usize| {
+                carried(&self.rows[rival], scores[rival]) && (logit(score) - logit(scores[rival])).abs() < 2.0 * ROUNDING
+            };
             (logit(score) - logit(threshold(&row.standing()))).abs() < ROUNDING
-                || carried(row, score) && rivals().any(nearly_even)
+                || carried(row, score) && self.rivals(index).any(nearly_even)
         })
     }
 
     /// Whether no label of the same exclusive set has a higher score; of equals the first in the taxonomy wins.
     fn wins_its_set(&self, index: usize, scores: &[f32]) -> bool {
-        let Some(set) = &self.rows[index].exclusive_set else { return true };
-        let rivals = self.rows.iter().enumerate().filter(|(_, row)| row.exclusive_set.as_ref() == Some(set));
-        rivals.into_iter().all(|(rival, _)| {
-            rival == index || scores[rival] < scores[index] || (scores[rival] == scores[index] && rival > index)
-        })
+        self.rivals(index).all(|rival| scores[rival] < scores[index] || (scores[rival] == scores[index] && rival > index))
+    }
+
+    /// The other labels of a label's exclusive set.
+    fn rivals(&self, index: usize) -> impl Iterator<Item = usize> {
+        let set = self.rows[index].exclusive_set.as_ref();
+        let others = self.rows.iter().enumerate().filter(move |(rival, _)| *rival != index);
+        others.filter(move |(_, row)| set.is_some() && row.exclusive_set.as_ref() == set).map(|(rival, _)| rival)
     }
 }
 

@@ -59,11 +59,6 @@ impl Rows {
 
     /// All rows in f32, one after the other.
     pub(super) fn to_f32(&self) -> Vec<f32> {
-        if let Kind::Bytes(_) = &self.kind {
-            let rows = self.levels();
-            let values = rows.iter().map(|(row, scale)| row.iter().map(|level| f32::from(*level) * scale).collect::<Vec<_>>());
-            return values.collect::<Vec<_>>().concat();
-        }
         let mut values = vec![0.0; self.count * self.width];
         for (row, target) in values.chunks_exact_mut(self.width).enumerate() {
             self.for_each(row, |at, value| target[at] = value);

@@ -158,7 +158,8 @@ impl Simd for Avx2 {
     }
 }
 
-/// Sixteen sums for each row (without closures: they might stay calls, compiled for the baseline). The product of bytes adds neighbours in 16 bits: two groups are added there, and only then widened.
+/// Sixteen sums for each row. The product of bytes adds neighbours in 16 bits: two groups are added there, and only then widened.
+/// Without closures: they might stay calls, compiled for the baseline.
 #[inline(always)]
 fn sums_of_part<const N: usize>(_proof: Avx2, rows: [&[u8]; N], part: &[Chunk], sums: [&mut [i32; LANES]; N]) {
     assert!(rows.iter().all(|row| row.len() >= 4 * part.len()), "a row is shorter than the panel");
