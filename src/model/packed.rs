@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use scrutineer_kernels::{
-    Activation, AttentionScratch, Columns, Heads, Levels, PackedLinear, Profile, SingleLinear, attention, layer_norm,
+    Activation, AttentionScratch, Buffer, Columns, Heads, Levels, PackedLinear, Profile, SingleLinear, attention, layer_norm,
 };
 
 use super::arithmetic::Arithmetic;
@@ -32,7 +32,7 @@ pub(super) struct PackedEncoder {
 
 #[derive(Debug)]
 struct PackedLayer {
-    /// Query, key and value in one: [3 * width, width].
+    /// Query, key and value in one, head by head: [3 * width, width].
     qkv: Matrix,
     attention_out: Matrix,
     up: Matrix,
@@ -50,11 +50,11 @@ enum Matrix {
 #[derive(Debug, Default)]
 struct Scratch {
     levels: Levels,
-    qkv: Vec<f32>,
+    qkv: Buffer,
     attention: AttentionScratch,
-    context: Vec<f32>,
-    projected: Vec<f32>,
-    inner: Vec<f32>,
+    context: Buffer,
+    projected: Buffer,
+    inner: Buffer,
 }
 
 /// The linear layers of a layer, in their order.
@@ -113,7 +113,7 @@ impl PackedEncoder {
     }
 
     /// The last layer's states of sequences, one after the other: [tokens, width].
-    pub(super) fn states(&self, weights: &EncoderWeights, sequences: &[Sequence<'_>]) -> Vec<f32> {
+    pub(super) fn states(&self, weights: &EncoderWeights, sequences: &[Sequence<'_>]) -> Buffer {
         let (mut states, lengths) = embedded(weights, sequences, self.profile);
         let pass = Pass { profile: self.profile, weights, lengths: &lengths };
         // Whatever a thread that panicked left in them is overwritten.
@@ -139,10 +139,10 @@ impl PackedLayer {
 }
 
 /// What goes into the first layer, [tokens, width], and the tokens of each sequence.
-fn embedded(weights: &EncoderWeights, sequences: &[Sequence<'_>], profile: Profile) -> (Vec<f32>, Vec<usize>) {
+fn embedded(weights: &EncoderWeights, sequences: &[Sequence<'_>], profile: Profile) -> (Buffer, Vec<usize>) {
     let width = weights.config.hidden_size;
     let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.ids.len()).collect();
-    let mut states = vec![0.0; lengths.iter().sum::<usize>() * width];
+    let mut states = Buffer::zeros(lengths.iter().sum::<usize>() * width);
     let mut first = 0;
     for (sequence, length) in sequences.iter().zip(&lengths) {
         weights.add_embeddings(*sequence, &mut states[first * width..][..length * width]);
@@ -174,8 +174,8 @@ impl Pass<'_> {
         let heads = Heads { count, width: width / count };
         let Scratch { levels, qkv, attention: attention_scratch, context, projected, inner } = scratch;
         note(Part::Qkv, states, width);
-        packed.qkv.apply(self.profile, Activation::Identity, states, levels, qkv);
-        context.resize(states.len(), 0.0);
+        packed.qkv.apply_in_slabs(self.profile, Activation::Identity, states, levels, heads.width, qkv);
+        context.resize(states.len());
         attention(self.profile, qkv, heads, self.lengths, attention_scratch, context);
         note(Part::AttentionOut, context, width);
         packed.attention_out.apply(self.profile, Activation::Identity, context, levels, projected);
@@ -193,15 +193,33 @@ impl Pass<'_> {
 }
 
 impl Matrix {
-    fn apply(&self, profile: Profile, activation: Activation, input: &[f32], levels: &mut Levels, output: &mut Vec<f32>) {
-        let (inputs, outputs) = match self {
-            Self::Bytes(layer) => (layer.inputs(), layer.outputs()),
-            Self::Single(layer) => (layer.inputs(), layer.outputs()),
-        };
-        output.resize(input.len() / inputs * outputs, 0.0);
+    fn apply(&self, profile: Profile, activation: Activation, input: &[f32], levels: &mut Levels, output: &mut Buffer) {
+        self.apply_in_slabs(profile, activation, input, levels, self.size()[1], output);
+    }
+
+    /// As [`Matrix::apply`], the results of `width` neighbouring outputs together.
+    fn apply_in_slabs(
+        &self,
+        profile: Profile,
+        activation: Activation,
+        input: &[f32],
+        levels: &mut Levels,
+        width: usize,
+        output: &mut Buffer,
+    ) {
+        let [inputs, outputs] = self.size();
+        output.resize(input.len() / inputs * outputs);
         match self {
-            Self::Bytes(layer) => layer.apply(profile, input, activation, levels, output),
-            Self::Single(layer) => layer.apply(profile, input, activation, output),
+            Self::Bytes(layer) => layer.apply_in_slabs(profile, input, activation, levels, width, output),
+            Self::Single(layer) => layer.apply_in_slabs(profile, input, activation, width, output),
+        }
+    }
+
+    /// Inputs and outputs.
+    fn size(&self) -> [usize; 2] {
+        match self {
+            Self::Bytes(layer) => [layer.inputs(), layer.outputs()],
+            Self::Single(layer) => [layer.inputs(), layer.outputs()],
         }
     }
 }

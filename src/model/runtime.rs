@@ -104,7 +104,7 @@ impl Runtime {
             match engine {
                 Engine::Packed(packed) => {
                     let all = packed.states(&self.weights, pack);
-                    let mut all = all.as_slice();
+                    let mut all = &*all;
                     for sequence in pack {
                         let (own, others) = all.split_at(sequence.ids.len() * self.width());
                         all = others;

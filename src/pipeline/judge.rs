@@ -25,7 +25,7 @@ use crate::summary::Generator;
 use crate::{summary, verdict};
 
 /// Raised whenever the scores of a passage can change for a reason that no digest in their key shows.
-const SCORES_VERSION: u32 = 1;
+const SCORES_VERSION: u32 = 2;
 /// Raised whenever checked summaries can change for a reason in this module.
 const CHECKED_VERSION: u32 = 2;
 

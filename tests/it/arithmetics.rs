@@ -98,3 +98,30 @@ fn a_run_says_which_arithmetic_judged() {
     assert_eq!(reference["inputs"]["done"], 1);
     assert_eq!(reference["flags"]["new"], 0, "{}", reference["flags"]);
 }
+
+/// The flags that models raised in the minutes of a fixture, by label and evidence, each with its score.
+fn flags(context: &TestContext, thresholds: &str, variable: Option<&str>) -> BTreeMap<[String; 2], f64> {
+    let pipeline = context.pipeline("test.toml", thresholds);
+    let file = fixture_argument("policy-board-minutes-2024-03.pdf");
+    let mut command = context.command(&["run", &pipeline, &file, "--quiet"]);
+    if let Some(name) = variable {
+        command.env("SCRUTINEER_KERNELS", name);
+    }
+    context.finish(&mut command).expect_code(0);
+    let flags = context.run(&["findings", "--json"]).expect_code(0).json();
+    let by_model = flags.as_array().unwrap().iter().filter(|flag| flag["method"] != "rule");
+    let text = |flag: &Value, field: &str| flag[field].as_str().unwrap().to_owned();
+    by_model.map(|flag| ([text(flag, "label"), text(flag, "evidence")], flag["score"].as_f64().unwrap())).collect()
+}
+
+#[test]
+fn a_run_judges_again_in_f32_what_rounding_could_turn() {
+    let (bytes, single) = (flags(&TestContext::new(), "", None), flags(&TestContext::new(), "", Some("f32")));
+    // A passage far from its threshold keeps the score of bytes; with a threshold beside it, it gets that of f32.
+    let differs =
+        |(key, score): (&[String; 2], &f64)| single.get(key).filter(|other| *other != score).map(|other| (key.clone(), *other));
+    let (key, in_f32) = bytes.iter().find_map(differs).expect("a score that the arithmetics give differently");
+    let threshold = bytes[&key].min(in_f32) - 1e-4;
+    let settled = flags(&TestContext::new(), &format!("[finding.thresholds]\n\"{}\" = {threshold}\n", key[0]), None);
+    assert_eq!(settled[&key], in_f32, "{key:?}: {} in bytes", bytes[&key]);
+}

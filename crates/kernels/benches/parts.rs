@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use scrutineer_kernels::{
-    Activation, AttentionScratch, Columns, Heads, Levels, PackedLinear, Profile, SingleLinear, attention, layer_norm,
+    Activation, AttentionScratch, Buffer, Columns, Heads, Levels, PackedLinear, Profile, SingleLinear, attention, layer_norm,
 };
 
 /// What each part of a layer of the shipped encoder's shape costs for 512 tokens in sequences of 128, in milliseconds; in f32 the
@@ -27,15 +27,21 @@ fn main() {
             let rows: Vec<_> = weights.chunks_exact(inputs).map(|row| (row, 0.01)).collect();
             PackedLinear::new(Columns::spread(&vec![1.0; inputs], 16), &rows, &vec![0.1; outputs])
         };
-        let values = |width: usize| -> Vec<f32> { (0..TOKENS * width).map(|at| (at % 97) as f32 * 0.02 - 1.0).collect() };
+        let values = |width: usize| {
+            let mut values = Buffer::zeros(TOKENS * width);
+            values.iter_mut().enumerate().for_each(|(at, value)| *value = (at % 97) as f32 * 0.02 - 1.0);
+            values
+        };
         let (narrow, wide) = (values(384), values(1536));
         let mut levels = Levels::default();
         let mut row = Vec::new();
         for (outputs, inputs, activation) in SHAPES {
             let layer = layer(outputs, inputs);
             let input = if inputs == 384 { &narrow } else { &wide };
-            let mut output = vec![0.0; TOKENS * outputs];
-            row.push(fastest(|| layer.apply(profile, input, activation, &mut levels, &mut output)));
+            let mut output = Buffer::zeros(TOKENS * outputs);
+            // Queries, keys and values lie head by head.
+            let slab = if outputs == 1152 { 32 } else { outputs };
+            row.push(fastest(|| layer.apply_in_slabs(profile, input, activation, &mut levels, slab, &mut output)));
         }
         let (qkv, mut context, mut scratch) = (values(1152), values(384), AttentionScratch::default());
         let heads = Heads { count: 12, width: 32 };
@@ -56,8 +62,9 @@ fn main() {
         for (outputs, inputs, activation) in SHAPES {
             let weights: Vec<f32> = (0..outputs * inputs).map(|at| (at * 31 % 255) as f32 * 0.01 - 1.2).collect();
             let layer = SingleLinear::new(inputs, &weights, &vec![0.1; outputs]);
-            let mut output = vec![0.0; TOKENS * outputs];
-            let ms = fastest(|| layer.apply(profile, if inputs == 384 { &narrow } else { &wide }, activation, &mut output));
+            let mut output = Buffer::zeros(TOKENS * outputs);
+            let (input, slab) = (if inputs == 384 { &narrow } else { &wide }, if outputs == 1152 { 32 } else { outputs });
+            let ms = fastest(|| layer.apply_in_slabs(profile, input, activation, slab, &mut output));
             print!(" {ms:>9.3}");
             if outputs == 1152 {
                 print!(" {:>9}", "");

@@ -1,13 +1,14 @@
 //! Attention within each sequence of a packed batch: no padding, no mask.
 
+use crate::buffer::Buffer;
 use crate::product::{Panels, Rows, Sink, multiply};
 use crate::profile::{Profile, dispatched};
-use crate::simd::{LANES, Simd, exp, vectors_mut};
+use crate::simd::{LANES, Simd, exp, vectors, vectors_mut};
 
 /// Queries whose scores are held together: whole blocks of six and of eight, in the first cache for passages of usual length.
 const QUERIES: usize = 24;
 
-/// How a row of query, key and value is parted among heads.
+/// How queries, keys and values are parted among heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heads {
     /// Heads.
@@ -20,19 +21,19 @@ pub struct Heads {
 #[derive(Debug, Default)]
 pub struct AttentionScratch {
     /// The keys of a head: panel by panel of sixteen keys, in it dimension by dimension.
-    keys: Vec<[f32; LANES]>,
+    keys: Buffer,
     /// The values of a head: panel by panel of sixteen dimensions, in it key by key.
-    values: Vec<[f32; LANES]>,
+    values: Buffer,
     /// [queries, keys padded to whole panels].
-    scores: Vec<f32>,
+    scores: Buffer,
 }
 
 dispatched!(fn attention_dispatched(qkv: &[f32], heads: Heads, lengths: &[usize], scratch: &mut AttentionScratch, context: &mut [f32]) => body);
 
 /// `context = softmax(query * keyᵀ / √width) * value` for each head of each sequence.
 ///
-/// `qkv` holds, token by token, the queries of all heads, then their keys, then their values; `lengths` the tokens of each
-/// sequence; `context` gets the heads' results side by side: [tokens, heads * width].
+/// `qkv` holds the queries of all heads, head by head, then their keys, then their values: [3 * heads, tokens, width]; `lengths`
+/// the tokens of each sequence; `context` gets the heads' results side by side: [tokens, heads * width].
 ///
 /// # Panics
 /// Where the sizes do not fit each other or the head width is no multiple of 16.
@@ -54,45 +55,40 @@ pub fn attention(
 #[inline(always)]
 fn body<S: Simd>(simd: S, qkv: &[f32], heads: Heads, lengths: &[usize], scratch: &mut AttentionScratch, context: &mut [f32]) {
     let width = heads.count * heads.width;
+    let slab = lengths.iter().sum::<usize>() * heads.width;
     let mut first = 0;
-    for &length in lengths {
-        let qkv = &qkv[first * 3 * width..][..length * 3 * width];
+    for &length in lengths.iter().filter(|length| **length > 0) {
         let context = &mut context[first * width..][..length * width];
         for head in 0..heads.count {
-            one_head(simd, qkv, heads, head, length, scratch, context);
+            let part = |slabs: usize| &qkv[(slabs + head) * slab + first * heads.width..][..length * heads.width];
+            let [queries, keys, values] = [part(0), part(heads.count), part(2 * heads.count)];
+            pack(keys, values, heads.width, scratch);
+            one_head(simd, queries, heads, length, scratch, &mut context[head * heads.width..]);
         }
         first += length;
     }
 }
 
+/// The context of a head, whose rows lie among those of the others.
 #[inline(always)]
-fn one_head<S: Simd>(
-    simd: S,
-    qkv: &[f32],
-    heads: Heads,
-    head: usize,
-    length: usize,
-    scratch: &mut AttentionScratch,
-    context: &mut [f32],
-) {
-    let (width, start) = (heads.count * heads.width, head * heads.width);
+fn one_head<S: Simd>(simd: S, queries: &[f32], heads: Heads, length: usize, scratch: &mut AttentionScratch, context: &mut [f32]) {
+    let width = heads.count * heads.width;
     let padded = length.next_multiple_of(LANES);
-    pack(qkv, heads, head, length, scratch);
-    scratch.scores.resize(QUERIES * padded, 0.0);
+    scratch.scores.resize(QUERIES * padded);
     let AttentionScratch { keys, values, scores } = scratch;
     let scale = 1.0 / (heads.width as f32).sqrt();
     for first in (0..length).step_by(QUERIES) {
         let count = (length - first).min(QUERIES);
-        let queries = Rows { values: &qkv[first * 3 * width + start..], stride: 3 * width, depth: heads.width, count };
+        let queries = Rows { values: &queries[first * heads.width..], stride: heads.width, depth: heads.width, count };
         let mut factors = [1.0; QUERIES];
-        let panels = Panels { vectors: keys, stride: heads.width, count: padded / LANES };
+        let panels = Panels { vectors: vectors(keys), stride: heads.width, count: padded / LANES };
         multiply(simd, queries, panels, Scaled { factors: &factors, stride: padded, target: scores });
         for (row, factor) in scores.chunks_exact_mut(padded).zip(&mut factors).take(count) {
             *factor = 1.0 / softmax(simd, row, length, scale);
         }
         let weights = Rows { values: scores, stride: padded, depth: length, count };
-        let target = &mut context[first * width + start..];
-        let panels = Panels { vectors: values, stride: length, count: heads.width / LANES };
+        let target = &mut context[first * width..];
+        let panels = Panels { vectors: vectors(values), stride: length, count: heads.width / LANES };
         multiply(simd, weights, panels, Scaled { factors: &factors, stride: width, target });
     }
 }
@@ -115,22 +111,25 @@ impl<S: Simd> Sink<S> for Scaled<'_> {
 
 /// Lays out the keys and the values of a head in panels.
 #[inline(always)]
-fn pack(qkv: &[f32], heads: Heads, head: usize, length: usize, scratch: &mut AttentionScratch) {
-    let (width, start) = (heads.count * heads.width, head * heads.width);
-    scratch.keys.resize(length.div_ceil(LANES) * heads.width, [0.0; LANES]);
-    scratch.values.resize(length * heads.width / LANES, [0.0; LANES]);
+fn pack(keys: &[f32], values: &[f32], width: usize, scratch: &mut AttentionScratch) {
+    let length = keys.len() / width;
+    let AttentionScratch { keys: key_panels, values: value_panels, .. } = scratch;
+    key_panels.resize(length.next_multiple_of(LANES) * width);
+    value_panels.resize(length * width);
+    let (key_panels, value_panels) = (vectors_mut(key_panels), vectors_mut(value_panels));
     // Beyond the last key there is nothing to multiply with.
-    if let Some(last) = scratch.keys.len().checked_sub(heads.width) {
-        scratch.keys[last..].fill([0.0; LANES]);
+    if let Some(last) = key_panels.len().checked_sub(width) {
+        key_panels[last..].fill([0.0; LANES]);
     }
-    for (token, row) in qkv.chunks_exact(3 * width).enumerate() {
-        let panel = &mut scratch.keys[token / LANES * heads.width..][..heads.width];
-        for (vector, key) in panel.iter_mut().zip(&row[width + start..][..heads.width]) {
+    for (token, key) in keys.chunks_exact(width).enumerate() {
+        let panel = &mut key_panels[token / LANES * width..][..width];
+        for (vector, key) in panel.iter_mut().zip(key) {
             vector[token % LANES] = *key;
         }
-        let (parts, _) = row[2 * width + start..][..heads.width].as_chunks::<LANES>();
-        for (part, values) in parts.iter().enumerate() {
-            scratch.values[part * length + token] = *values;
+    }
+    for (token, value) in values.chunks_exact(width).enumerate() {
+        for (part, value) in vectors(value).iter().enumerate() {
+            value_panels[part * length + token] = *value;
         }
     }
 }

@@ -9,9 +9,11 @@
 //! Levels have seven bits, so that sums of a few products fit into 16 bits: AVX2 multiplies 32 bytes at once, but with sums that
 //! saturate. What the bit costs in precision, [`Columns`] bring back.
 
+use crate::buffer::Buffer;
 use crate::columns::Columns;
 use crate::profile::{Profile, dispatched};
-use crate::simd::{LANES, Simd, gelu};
+use crate::simd::{LANES, Simd, gelu, vectors_mut};
+use crate::slabs::Slabs;
 
 /// Outputs of a panel: four vectors.
 const PANEL: usize = 4 * LANES;
@@ -21,6 +23,9 @@ const GROUP: usize = 4;
 const ROWS: usize = 6;
 /// The highest level.
 const HIGHEST: f32 = 127.0;
+/// Steps that a row's range takes: one less, so that the ends stay within the levels wherever the zero point is rounded to. An end
+/// that is cut off would cost each share of a spread input a step.
+const STEPS: f32 = 126.0;
 /// The longest row whose sums stay below 2^31 after the correction, with room: 2 * 127 * 128 * 2^16 < 2^31.
 const LONGEST: usize = 1 << 16;
 /// The most that positive, or negative, weights of four inputs may sum to: 258 * 127 < 2^15.
@@ -119,10 +124,27 @@ impl PackedLinear {
     /// # Panics
     /// Where the input is no whole number of rows, or the output has another size.
     pub fn apply(&self, profile: Profile, input: &[f32], activation: Activation, levels: &mut Levels, output: &mut [f32]) {
+        self.apply_in_slabs(profile, input, activation, levels, self.outputs, output);
+    }
+
+    /// As [`PackedLinear::apply`], with the results of `width` neighbouring outputs together: [outputs / width, rows, width].
+    ///
+    /// # Panics
+    /// Where the input is no whole number of rows, the output has another size, or the width is no multiple of 16 that divides the
+    /// outputs.
+    pub fn apply_in_slabs(
+        &self,
+        profile: Profile,
+        input: &[f32],
+        activation: Activation,
+        levels: &mut Levels,
+        width: usize,
+        output: &mut [f32],
+    ) {
         assert!(input.len().is_multiple_of(self.inputs()), "the input is no whole number of rows");
-        let rows = input.len() / self.inputs();
-        assert_eq!(output.len(), rows * self.outputs, "the output has another size");
-        linear_dispatched(profile, self, input, activation, levels, output);
+        let slabs = Slabs::new(input.len() / self.inputs(), self.outputs, width);
+        assert_eq!(output.len(), slabs.len(), "the output has another size");
+        linear_dispatched(profile, self, input, activation, levels, slabs, output);
     }
 }
 
@@ -158,29 +180,41 @@ pub struct Levels {
     scales: Vec<f32>,
     zeros: Vec<i32>,
     /// A row of inputs by columns.
-    expanded: Vec<[f32; LANES]>,
+    expanded: Buffer,
 }
 
-dispatched!(fn linear_dispatched(weights: &PackedLinear, input: &[f32], activation: Activation, levels: &mut Levels, output: &mut [f32]) => linear);
+dispatched!(fn linear_dispatched(weights: &PackedLinear, input: &[f32], activation: Activation, levels: &mut Levels, slabs: Slabs, output: &mut [f32]) => linear);
 
 /// Each row's range, zero included, is spread over the levels.
 #[inline(always)]
 fn quantise<S: Simd>(simd: S, values: &[f32], columns: &Columns, target: &mut Levels) {
     let (inputs, stride) = (columns.inputs(), columns.stride());
     let rows = values.len() / inputs;
-    target.levels.resize(rows * stride, 0);
-    target.scales.resize(rows, 0.0);
-    target.zeros.resize(rows, 0);
-    target.expanded.clear();
-    target.expanded.resize(stride / LANES, [0.0; LANES]);
-    let levels = target.levels.chunks_exact_mut(stride);
-    let places = target.scales.iter_mut().zip(&mut target.zeros);
-    for ((values, levels), (scale, zero)) in values.chunks_exact(inputs).zip(levels).zip(places) {
-        let row = target.expanded.as_flattened_mut();
-        row[..inputs].copy_from_slice(values);
-        row[inputs..].iter_mut().zip(columns.further()).for_each(|(target, input)| *target = values[*input]);
+    let Levels { levels, scales, zeros, expanded } = target;
+    levels.resize(rows * stride, 0);
+    scales.resize(rows, 0.0);
+    zeros.resize(rows, 0);
+    expanded.resize(stride);
+    // Columns that stand for no input may hold what a wider layer left there: their share of 0 does not make up for what is not
+    // finite.
+    expanded[inputs..].fill(0.0);
+    let expanded = vectors_mut(expanded);
+    let places = scales.iter_mut().zip(zeros);
+    for ((values, levels), (scale, zero)) in values.chunks_exact(inputs).zip(levels.chunks_exact_mut(stride)).zip(places) {
+        let (whole, rest) = values.as_chunks::<LANES>();
+        let (first, last) = expanded.split_at_mut(whole.len());
+        let (shares, last_shares) = columns.shares().split_at(whole.len());
         let (mut smallest, mut largest) = (simd.splat(0.0), simd.splat(0.0));
-        for (vector, share) in target.expanded.iter_mut().zip(columns.shares()) {
+        for ((vector, values), share) in first.iter_mut().zip(whole).zip(shares) {
+            let shared = simd.mul(simd.load(values), simd.load(share));
+            smallest = simd.min(shared, smallest);
+            largest = simd.max(shared, largest);
+            simd.store(shared, vector);
+        }
+        let others = last.as_flattened_mut();
+        others[..rest.len()].copy_from_slice(rest);
+        others[rest.len()..].iter_mut().zip(columns.further()).for_each(|(target, input)| *target = values[*input]);
+        for (vector, share) in last.iter_mut().zip(last_shares) {
             let shared = simd.mul(simd.load(vector), simd.load(share));
             smallest = simd.min(shared, smallest);
             largest = simd.max(shared, largest);
@@ -188,11 +222,11 @@ fn quantise<S: Simd>(simd: S, values: &[f32], columns: &Columns, target: &mut Le
         }
         let (smallest, largest) = (simd.smallest(smallest), simd.largest(largest));
         let range = largest - smallest;
-        let (step, inverse) = if range > f32::MIN_POSITIVE { (range / HIGHEST, HIGHEST / range) } else { (0.0, 0.0) };
-        // Rounded as the values are, so that a value of 0 becomes the zero point exactly.
-        let middle = (-smallest * inverse).round_ties_even().clamp(0.0, HIGHEST);
-        let (levels, _) = levels.as_chunks_mut::<LANES>();
-        for ((levels, vector), offset) in levels.iter_mut().zip(&target.expanded).zip(columns.offsets()) {
+        let (step, inverse) = if range > f32::MIN_POSITIVE { (range / STEPS, STEPS / range) } else { (0.0, 0.0) };
+        // A whole number, so that a value of 0 becomes the zero point exactly.
+        let middle = (-smallest * inverse).ceil().clamp(0.0, HIGHEST);
+        let levels = levels.as_chunks_mut::<LANES>().0.iter_mut();
+        for ((levels, vector), offset) in levels.zip(&*expanded).zip(columns.offsets()) {
             let origin = simd.add(simd.splat(middle), simd.load(offset));
             let level = simd.fma(simd.load(vector), simd.splat(inverse), origin);
             simd.store_levels(simd.min(simd.max(level, simd.splat(0.0)), simd.splat(HIGHEST)), levels);
@@ -209,12 +243,15 @@ fn linear<S: Simd>(
     input: &[f32],
     activation: Activation,
     levels: &mut Levels,
+    slabs: Slabs,
     output: &mut [f32],
 ) {
     quantise(simd, input, &weights.columns, levels);
     let rows = levels.scales.len();
     for (index, panel) in weights.panels.iter().enumerate() {
-        let target = Target { activation, outputs: weights.outputs, first: index * PANEL };
+        let first = index * PANEL;
+        let columns = (weights.outputs - first).min(PANEL);
+        let target = Target { activation, slabs, columns, starts: [0, 1, 2, 3].map(|part| slabs.start(first + part * LANES)) };
         let mut row = 0;
         while row + ROWS <= rows {
             tile::<S, ROWS>(simd, panel, levels, row, &target, output);
@@ -235,10 +272,11 @@ fn linear<S: Simd>(
 /// Where the results of a panel go.
 struct Target {
     activation: Activation,
-    /// The length of a row.
-    outputs: usize,
-    /// The panel's first output.
-    first: usize,
+    slabs: Slabs,
+    /// Outputs of the panel.
+    columns: usize,
+    /// Where the first row's results of each part begin.
+    starts: [usize; 4],
 }
 
 /// The results of `R` rows for the outputs of a panel.
@@ -256,7 +294,6 @@ fn tile<S: Simd, const R: usize>(simd: S, panel: &Panel, levels: &Levels, first:
             sums.as_flattened_mut()[usize::from(rest.output)] += i32::from(rest.weight) * i32::from(row[rest.column as usize]);
         }
     }
-    let columns = (target.outputs - target.first).min(PANEL);
     for (offset, sums) in sums.iter().enumerate() {
         let row = first + offset;
         let (row_scale, zero) = (simd.splat(levels.scales[row]), levels.zeros[row]);
@@ -268,21 +305,20 @@ fn tile<S: Simd, const R: usize>(simd: S, panel: &Panel, levels: &Levels, first:
         if target.activation == Activation::Gelu {
             results = gelus(simd, results);
         }
-        let output = &mut output[row * target.outputs + target.first..][..columns];
-        let (whole, rest) = output.as_chunks_mut::<LANES>();
-        if let Some(whole) = whole.first_chunk_mut::<4>() {
-            // The usual case without a branch for each vector.
-            for part in 0..4 {
-                simd.store(results[part], &mut whole[part]);
-            }
-        } else {
-            for (part, target) in whole.iter_mut().enumerate() {
-                simd.store(results[part], target);
-            }
-            if !rest.is_empty() {
-                let mut last = [0.0; LANES];
-                simd.store(results[whole.len()], &mut last);
-                rest.copy_from_slice(&last[..rest.len()]);
+        for part in 0..4 {
+            let start = target.starts[part] + target.slabs.row(row);
+            match target.columns.saturating_sub(part * LANES) {
+                0 => {}
+                LANES.. => {
+                    if let Some(target) = output[start..].first_chunk_mut() {
+                        simd.store(results[part], target);
+                    }
+                }
+                columns => {
+                    let mut last = [0.0; LANES];
+                    simd.store(results[part], &mut last);
+                    output[start..][..columns].copy_from_slice(&last[..columns]);
+                }
             }
         }
     }

@@ -8,6 +8,7 @@
 
 mod attention;
 mod blocks;
+mod buffer;
 mod columns;
 mod decoder;
 mod int8;
@@ -17,10 +18,12 @@ mod product;
 mod profile;
 mod simd;
 mod single;
+mod slabs;
 mod widen;
 
 pub use attention::{AttentionScratch, Heads, attention};
 pub use blocks::{BLOCK, BlockMatrix, BlockScratch, PANEL, Row, Storage};
+pub use buffer::Buffer;
 pub use columns::Columns;
 pub use decoder::{Gate, Kept, Pairs, QueryHeads, add, attention_over, gated, rms_norm, rms_norm_in_place, rotate};
 pub use int8::{Activation, Levels, PackedLinear};

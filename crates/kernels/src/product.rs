@@ -53,8 +53,12 @@ pub(crate) trait Sink<S: Simd> {
 pub(crate) fn multiply<S: Simd>(simd: S, rows: Rows<'_>, panels: Panels<'_>, mut sink: impl Sink<S>) {
     let at = |panel: usize| &panels.vectors[panel * panels.stride..][..rows.depth];
     let mut panel = 0;
-    // Sixteen sums in 32 registers, twelve (of half a vector) in 16: enough for the latency of a fused multiply-add, and few
+    // Twenty-four sums in 32 registers, twelve (of half a vector) in 16: enough for the latency of a fused multiply-add, and few
     // enough loads for each.
+    while S::WIDE && panel + 3 <= panels.count {
+        down::<S, 3>(simd, rows, [at(panel), at(panel + 1), at(panel + 2)], panel, &mut sink);
+        panel += 3;
+    }
     while S::WIDE && panel + 2 <= panels.count {
         down::<S, 2>(simd, rows, [at(panel), at(panel + 1)], panel, &mut sink);
         panel += 2;
@@ -172,9 +176,9 @@ mod tests {
         // Wider rows and longer panels than are used, as attention and the steps of layers have them.
         let (stride, depth) = (11, 7);
         let values: Vec<f32> = (0..40 * stride).map(|at| (at % 13) as f32 - 6.0).collect();
-        let vectors: Vec<[f32; LANES]> = (0..5 * 9).map(|at| std::array::from_fn(|lane| ((at * 5 + lane) % 11) as f32)).collect();
+        let vectors: Vec<[f32; LANES]> = (0..7 * 9).map(|at| std::array::from_fn(|lane| ((at * 5 + lane) % 11) as f32)).collect();
         for count in 0..40 {
-            for panel_count in 0..5 {
+            for panel_count in 0..7 {
                 let rows = Rows { values: &values, stride, depth, count };
                 let panels = Panels { vectors: &vectors, stride: 9, count: panel_count };
                 let narrow = product(Portable::<false>, rows, panels);
