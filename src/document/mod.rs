@@ -43,7 +43,7 @@ pub use ocr::{DOUBTFUL, Recognition};
 use crate::digest::Digest;
 
 /// Raised whenever the extracted output can change.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Reads a file in this process. Hostile files belong into [`worker::read_isolated`], which gives the same document.
 ///

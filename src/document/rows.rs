@@ -23,6 +23,9 @@ pub(super) struct Item {
 #[derive(Debug)]
 struct Chunk {
     items: Vec<Item>,
+    /// From where to where there are glyphs, left to right: other runs may fill what lies between, as the signs of a formula do that
+    /// stand between letters which were painted first.
+    pieces: Vec<[f32; 2]>,
     u0: f32,
     u1: f32,
     v0: f32,
@@ -56,6 +59,10 @@ fn chunks(glyphs: &[&Glyph]) -> Vec<Chunk> {
         match chunks.last_mut() {
             Some(chunk) if joins => {
                 chunk.items.push(item);
+                match chunk.pieces.last_mut() {
+                    Some([u0, u1]) if (*u0..*u1 + 0.25 * glyph.size).contains(&glyph.u0) => *u1 = u1.max(glyph.u1),
+                    _ => chunk.pieces.push([glyph.u0, glyph.u1]),
+                }
                 chunk.u0 = chunk.u0.min(glyph.u0);
                 chunk.u1 = chunk.u1.max(glyph.u1);
                 chunk.v0 = chunk.v0.min(glyph.base - glyph.ascent);
@@ -64,6 +71,7 @@ fn chunks(glyphs: &[&Glyph]) -> Vec<Chunk> {
             }
             _ => chunks.push(Chunk {
                 items: vec![item],
+                pieces: vec![[glyph.u0, glyph.u1]],
                 u0: glyph.u0,
                 u1: glyph.u1,
                 v0: glyph.base - glyph.ascent,
@@ -75,6 +83,7 @@ fn chunks(glyphs: &[&Glyph]) -> Vec<Chunk> {
         space = false;
         last = Some(glyph);
     }
+    chunks.iter_mut().for_each(|chunk| chunk.pieces.sort_by(|a, b| a[0].total_cmp(&b[0])));
     chunks
 }
 
@@ -179,6 +188,19 @@ fn touches(script: &Chunk, host: &Chunk) -> bool {
 
 /// Whether two chunks cover each other by more than kerning and italics explain.
 fn lie_on_each_other(a: &Chunk, b: &Chunk) -> bool {
-    let overlap = a.u1.min(b.u1) - a.u0.max(b.u0);
-    overlap > 0.6 * a.size.min(b.size) && a.items.len() > 1 && b.items.len() > 1
+    let least = 0.6 * a.size.min(b.size);
+    if a.items.len() < 2 || b.items.len() < 2 || a.u1.min(b.u1) - a.u0.max(b.u0) <= least {
+        return false;
+    }
+    let (mut left, mut right) = (a.pieces.iter().peekable(), b.pieces.iter().peekable());
+    let mut covered = 0.0;
+    while let (Some([a0, a1]), Some([b0, b1])) = (left.peek(), right.peek()) {
+        covered += (a1.min(*b1) - a0.max(*b0)).max(0.0);
+        if a1 < b1 {
+            left.next()
+        } else {
+            right.next()
+        };
+    }
+    covered > least
 }

@@ -68,6 +68,14 @@ fn words_come_from_geometry() {
 }
 
 #[test]
+fn signs_painted_after_the_letters_around_them_stand_between_them() {
+    let letters = "BT /F1 10 Tf 100 700 Td [(A) -900 (B)] TJ ET ";
+    let signs = "BT /F1 10 Tf 84 700 Td [(Let) -1130 (*)] TJ ET ";
+    assert_eq!(text(&[letters, signs].concat()), "Let A * B");
+    assert_eq!(text(&[signs, letters].concat()), "Let A * B");
+}
+
+#[test]
 fn hidden_text_is_found_with_its_reason() {
     let seen = "BT /F1 10 Tf 50 700 Td (seen text on the page) Tj ET\n";
     for (content, reason) in [
