@@ -1,5 +1,6 @@
-//! How fast an encoder is on this machine: tokens per second by length of text and number of threads.
+//! How fast models are on this machine: an encoder's tokens per second by length of text, a generator's reading and writing.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,6 +9,8 @@ use serde::Serialize;
 
 use super::ModelError;
 use super::encoder::Encoder;
+use super::generator::sampling::Sampling;
+use super::generator::{LanguageModel, Limits, Progress};
 
 /// Text as in filings, English and Chinese, cut to the length that is asked for.
 const ENGLISH: &str = "Operational resilience depends on a few outside providers whose failure would interrupt payments and reporting, \
@@ -62,6 +65,58 @@ pub fn measure(encoder: &Encoder, tokens: usize, threads: usize, time: Duration)
     let (done, seen) = (done.into_inner(), seen.into_inner());
     let tokens = seen.checked_div(done).unwrap_or(tokens);
     Ok(Speed { tokens, threads, texts_per_second: done as f64 / seconds, tokens_per_second: seen as f64 / seconds })
+}
+
+/// A measured speed of a generator, in wall time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct WritingSpeed {
+    /// Threads that shared the work.
+    pub threads: usize,
+    /// Tokens of the prompt.
+    pub read_tokens: usize,
+    /// Tokens of the prompt per second.
+    pub read_tokens_per_second: f64,
+    /// Tokens written.
+    pub written_tokens: usize,
+    /// Tokens written per second; none where the model ended at once.
+    pub written_tokens_per_second: Option<f64>,
+}
+
+/// Measures one prompt of `read` tokens and up to `write` tokens after it, fewer where the model sees no more; `threads` are those
+/// that the model was loaded with.
+///
+/// # Errors
+/// What the model says.
+pub fn measure_writing(model: &LanguageModel, threads: usize, read: usize, write: usize) -> Result<WritingSpeed, ModelError> {
+    let mut session = model.session(read + write + 1)?;
+    let read = read.min(session.capacity() / 2).max(1);
+    let tokenizer = model.tokenizer();
+    let text = tokenizer.encode(ENGLISH);
+    let prompt: Vec<u32> = tokenizer.begin().into_iter().chain(text.iter().copied().cycle()).take(read).collect();
+    // As summaries are written; the repetition that the rule forbids would end the writing early.
+    let sampling = Sampling { no_repeat: 6, ..Sampling::default() };
+    // Once for the buffers.
+    let few = Limits { max_tokens: 1, ..Limits::default() };
+    session.generate(&prompt, &sampling, &few, &mut |_| ControlFlow::Continue(()))?;
+    session.forget();
+    let start = Instant::now();
+    let mut reading = Duration::ZERO;
+    let limits = Limits { max_tokens: write, ..Limits::default() };
+    let generated = session.generate(&prompt, &sampling, &limits, &mut |progress| {
+        if matches!(progress, Progress::Prompt { .. }) {
+            reading = start.elapsed();
+        }
+        ControlFlow::Continue(())
+    })?;
+    let writing = start.elapsed() - reading;
+    let written = generated.tokens.len();
+    Ok(WritingSpeed {
+        threads,
+        read_tokens: prompt.len(),
+        read_tokens_per_second: prompt.len() as f64 / reading.as_secs_f64(),
+        written_tokens: written,
+        written_tokens_per_second: (written > 0).then(|| written as f64 / writing.as_secs_f64()),
+    })
 }
 
 /// A batch of texts of about so many tokens, half in each language.

@@ -105,6 +105,24 @@ fn rubbish_never_reaches_a_summary_and_the_report_says_so() {
     assert_eq!(context.latest_report()["sentences"]["uncited"], 0);
 }
 
+#[cfg(unix)]
+#[test]
+fn bench_measures_reading_and_writing_and_estimates_a_batch() {
+    let context = TestContext::new();
+    let models = models_with_generator(&context).to_string_lossy().into_owned();
+    let arguments = ["models", "bench", "tiny-writer", "--documents", "10", "--models", &models];
+    let bench = context.run(&[&arguments[..], &["--json"]].concat()).expect_code(0).json();
+    assert_eq!((&bench["model"], &bench["estimate"]["documents"]), (&"tiny-writer".into(), &10.into()));
+    for speed in bench["speeds"].as_array().unwrap() {
+        assert!(speed["read_tokens"].as_u64().unwrap() > 1 && speed["read_tokens_per_second"].as_f64().unwrap() > 0.0, "{bench}");
+        let written = speed["written_tokens"].as_u64().unwrap();
+        assert_eq!(written > 0, speed["written_tokens_per_second"].is_number(), "{bench}");
+    }
+    assert!(bench["estimate"]["seconds"].as_f64().is_none_or(|seconds| seconds > 0.0), "{bench}");
+    let shown = context.run(&arguments).expect_code(0).stdout;
+    assert!(shown.contains("10 documents × 8 sections"), "{shown}");
+}
+
 #[test]
 fn a_generator_that_is_not_there_ends_with_2_and_a_remedy() {
     let context = TestContext::new();
