@@ -62,6 +62,11 @@ fn words_come_from_geometry() {
     assert_eq!(text("BT /F1 10 Tf 50 700 Td [(Net)-400(in)20(come)] TJ ET"), "Net income");
     assert_eq!(text("BT /F1 10 Tf 50 700 Td 4 Tc (BOARD OF) Tj ET"), "BOARD OF");
     assert_eq!(text("BT /F1 10 Tf 50 700 Td [(ris)-10(k)-33-330 (view)] TJ ET"), "risk view");
+    // A footnote's mark is no digit of the figure before it, whenever it is painted.
+    let figures = "BT /F1 10 Tf 50 700 Td [(12.5) -800 (per cent)] TJ ET ";
+    let mark = "BT /F1 6 Tf 70 704 Td (1) Tj ET ";
+    assert_eq!(text(&[figures, mark].concat()), "12.5 1 per cent");
+    assert_eq!(text("BT /F1 10 Tf 50 700 Td (Assets) Tj /F1 6 Tf 4 Ts (1) Tj ET"), "Assets1");
     // Bold by overprinting is one text, painted string by string or letter by letter.
     assert_eq!(text("BT /F1 10 Tf 50 700 Td (R) Tj ET BT /F1 10 Tf 50.3 700 Td (R) Tj ET"), "R");
     assert_eq!(text("BT /F1 10 Tf 50 700 Td (Risk) Tj ET BT /F1 10 Tf 50.3 700 Td (Risk) Tj ET"), "Risk");

@@ -301,6 +301,9 @@ fn word_gap(glyphs: &[&Glyph], items: &[Item]) -> f32 {
 }
 
 fn parts_words(before: &Glyph, after: &Glyph, space: bool, threshold: f32) -> bool {
+    if are_two_numbers(before, after) {
+        return true;
+    }
     let size = before.size.max(after.size);
     let gap = after.u0 - before.u1;
     let wide = |glyph: &Glyph| glyph.text.first().is_some_and(is_wide);
@@ -309,6 +312,17 @@ fn parts_words(before: &Glyph, after: &Glyph, space: bool, threshold: f32) -> bo
         (false, false) => (space && gap > -0.1 * size) || gap > threshold,
         _ => (space && gap > 0.08 * size) || gap > 0.45 * size,
     }
+}
+
+/// Whether a digit is raised or lowered beside one of a number: the mark of a footnote, an exponent or a fraction. Read as one with
+/// the number it would make another figure of it.
+fn are_two_numbers(before: &Glyph, after: &Glyph) -> bool {
+    let is_digit = |glyph: &Glyph| glyph.text.first().is_some_and(|c| c.is_ascii_digit());
+    let size = before.size.max(after.size);
+    is_digit(before)
+        && is_digit(after)
+        && before.size.min(after.size) < 0.85 * size
+        && (before.base - after.base).abs() > 0.1 * size
 }
 
 fn extend(word: &mut FrameWord, glyph: &Glyph) {
