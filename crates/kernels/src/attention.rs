@@ -145,13 +145,13 @@ fn softmax<S: Simd>(simd: S, row: &mut [f32], length: usize, scale: f32) -> f32 
     }
     let (largest, scale) = (simd.splat(simd.largest(largest)), simd.splat(scale));
     let mut sum = simd.splat(0.0);
-    for (index, values) in row.iter_mut().enumerate() {
+    let Some((last, whole)) = row.split_last_mut() else { return 0.0 };
+    for values in whole {
         let value = exp(simd, simd.mul(simd.sub(simd.load(values), largest), scale));
         simd.store(value, values);
-        if (index + 1) * LANES > length {
-            values[length - index * LANES..].fill(0.0);
-        }
-        sum = simd.add(sum, simd.load(values));
+        sum = simd.add(sum, value);
     }
-    simd.sum(sum)
+    simd.store(exp(simd, simd.mul(simd.sub(simd.load(last), largest), scale)), last);
+    last[(length - 1) % LANES + 1..].fill(0.0);
+    simd.sum(simd.add(sum, simd.load(last)))
 }

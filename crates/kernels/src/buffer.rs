@@ -26,7 +26,10 @@ impl Buffer {
 
     /// Gives the buffer another length. Values that it gains are zeros or what stood there before.
     pub fn resize(&mut self, length: usize) {
-        self.lines.resize(length.div_ceil(LANES), Line([0.0; LANES]));
+        let lines = length.div_ceil(LANES);
+        if self.lines.len() < lines {
+            self.lines.resize(lines, Line([0.0; LANES]));
+        }
         self.length = length;
     }
 }
@@ -36,7 +39,7 @@ impl Deref for Buffer {
 
     fn deref(&self) -> &[f32] {
         // SAFETY: a line is sixteen f32 without padding, and there are lines for at least `length` of them (`resize`, which alone
-        // changes either); the borrow is the same.
+        // changes either and takes no lines away); the borrow is the same.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.length) }
     }
 }
