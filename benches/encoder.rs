@@ -11,10 +11,13 @@
 // A bench without its models has nothing to say: it stops.
 #![allow(clippy::expect_used)]
 
+mod clock;
+
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use clock::processor_time;
 use scrutineer::model::arithmetic::Arithmetic;
 use scrutineer::model::encoder::{DEFAULT, Encoder};
 use scrutineer::model::input::Role;
@@ -72,14 +75,6 @@ fn table(arithmetics: &[Arithmetic]) {
     let start = processor_time();
     let count: usize = (0..20).map(|_| encoder.count_tokens(&text)).sum();
     println!("tokeniser: {:.0} tokens/s", count as f64 / processor_time().saturating_sub(start).as_secs_f64());
-}
-
-/// What the system has charged this thread, to a tick of its scheduler; the time of day where the system does not say.
-fn processor_time() -> Duration {
-    static BEGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-    let charged = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let charged = charged.and_then(|text| text.split(' ').next()?.parse().ok()).map(Duration::from_nanos);
-    charged.unwrap_or_else(|| BEGIN.elapsed())
 }
 
 /// One evaluation for each line of standard input, a JSON list of lists of token ids; a line of what came out, for comparison:

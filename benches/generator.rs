@@ -9,13 +9,15 @@
 // A bench without its model has nothing to say: it stops.
 #![allow(clippy::expect_used)]
 
-use std::io::{BufRead, Write};
-use std::ops::ControlFlow;
-use std::path::Path;
-use std::time::{Duration, Instant};
+mod clock;
 
+use std::io::{BufRead, Write};
+use std::path::Path;
+
+use clock::processor_time;
 use scrutineer::model::generator::sampling::Sampling;
-use scrutineer::model::generator::{LanguageModel, Limits, Progress, Session};
+use scrutineer::model::generator::{LanguageModel, Session};
+use scrutineer::model::speed;
 use serde::Serialize;
 
 const TEXT: &str = "The bank depends on a small number of third-party providers for its core systems, and an outage at one of them could \
@@ -53,18 +55,8 @@ struct Run {
 
 /// The likeliest tokens after a prompt of which nothing is known from before.
 fn measured(session: &mut Session<'_>, prompt: &[u32], write: usize) -> Run {
-    session.forget();
-    let (start, mut reading) = (processor_time(), Duration::ZERO);
-    let mut watch = |progress: Progress<'_>| {
-        if matches!(progress, Progress::Prompt { .. }) {
-            reading = processor_time() - start;
-        }
-        ControlFlow::Continue(())
-    };
-    let limits = Limits { max_tokens: write, ..Limits::default() };
-    let generated = session.generate(prompt, &Sampling::default(), &limits, &mut watch).expect("the prompt can be read");
-    let all = processor_time() - start;
-    Run { tokens: generated.tokens, read_seconds: reading.as_secs_f64(), write_seconds: (all - reading).as_secs_f64() }
+    let timed = speed::timed(session, prompt, &Sampling::default(), write, processor_time).expect("the prompt can be read");
+    Run { tokens: timed.tokens, read_seconds: timed.reading.as_secs_f64(), write_seconds: timed.writing.as_secs_f64() }
 }
 
 fn serve(model: &LanguageModel) {
@@ -75,12 +67,4 @@ fn serve(model: &LanguageModel) {
         serde_json::to_writer(&mut out, &measured(&mut session, &prompt, write)).expect("standard output");
         out.write_all(b"\n").and_then(|()| out.flush()).expect("standard output");
     }
-}
-
-/// What the system has charged this thread, to a tick of its scheduler; the time of day where the system does not say.
-fn processor_time() -> Duration {
-    static BEGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-    let charged = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let charged = charged.and_then(|text| text.split(' ').next()?.parse().ok()).map(Duration::from_nanos);
-    charged.unwrap_or_else(|| BEGIN.elapsed())
 }

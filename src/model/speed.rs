@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::ModelError;
 use super::encoder::Encoder;
 use super::generator::sampling::Sampling;
-use super::generator::{LanguageModel, Limits, Progress};
+use super::generator::{LanguageModel, Limits, Progress, Session};
 
 /// Text as in filings, English and Chinese, cut to the length that is asked for.
 const ENGLISH: &str = "Operational resilience depends on a few outside providers whose failure would interrupt payments and reporting, \
@@ -98,18 +98,9 @@ pub fn measure_writing(model: &LanguageModel, threads: usize, read: usize, write
     // Once for the buffers.
     let few = Limits { max_tokens: 1, ..Limits::default() };
     session.generate(&prompt, &sampling, &few, &mut |_| ControlFlow::Continue(()))?;
-    session.forget();
     let start = Instant::now();
-    let mut reading = Duration::ZERO;
-    let limits = Limits { max_tokens: write, ..Limits::default() };
-    let generated = session.generate(&prompt, &sampling, &limits, &mut |progress| {
-        if matches!(progress, Progress::Prompt { .. }) {
-            reading = start.elapsed();
-        }
-        ControlFlow::Continue(())
-    })?;
-    let writing = start.elapsed() - reading;
-    let written = generated.tokens.len();
+    let Timed { tokens, reading, writing } = timed(&mut session, &prompt, &sampling, write, || start.elapsed())?;
+    let written = tokens.len();
     Ok(WritingSpeed {
         threads,
         read_tokens: prompt.len(),
@@ -117,6 +108,41 @@ pub fn measure_writing(model: &LanguageModel, threads: usize, read: usize, write
         written_tokens: written,
         written_tokens_per_second: (written > 0).then(|| written as f64 / writing.as_secs_f64()),
     })
+}
+
+/// What a model wrote after a prompt, and what reading and writing took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timed {
+    /// The tokens written.
+    pub tokens: Vec<u32>,
+    /// Reading the prompt.
+    pub reading: Duration,
+    /// Writing after it.
+    pub writing: Duration,
+}
+
+/// Times up to `write` tokens after a prompt, of which nothing is known from before, by a clock.
+///
+/// # Errors
+/// What the model says.
+pub fn timed(
+    session: &mut Session<'_>,
+    prompt: &[u32],
+    sampling: &Sampling,
+    write: usize,
+    clock: impl Fn() -> Duration,
+) -> Result<Timed, ModelError> {
+    session.forget();
+    let start = clock();
+    let mut read = start;
+    let limits = Limits { max_tokens: write, ..Limits::default() };
+    let generated = session.generate(prompt, sampling, &limits, &mut |progress| {
+        if matches!(progress, Progress::Prompt { .. }) {
+            read = clock();
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(Timed { tokens: generated.tokens, reading: read - start, writing: clock() - read })
 }
 
 /// A batch of texts of about so many tokens, half in each language.

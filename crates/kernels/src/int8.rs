@@ -204,23 +204,17 @@ fn quantise<S: Simd>(simd: S, values: &[f32], columns: &Columns, target: &mut Le
         let (whole, rest) = values.as_chunks::<LANES>();
         let (first, last) = expanded.split_at_mut(whole.len());
         let (shares, last_shares) = columns.shares().split_at(whole.len());
-        let (mut smallest, mut largest) = (simd.splat(0.0), simd.splat(0.0));
+        let mut ends = [simd.splat(0.0); 2];
         for ((vector, values), share) in first.iter_mut().zip(whole).zip(shares) {
-            let shared = simd.mul(simd.load(values), simd.load(share));
-            smallest = simd.min(shared, smallest);
-            largest = simd.max(shared, largest);
-            simd.store(shared, vector);
+            simd.store(shared(simd, values, share, &mut ends), vector);
         }
         let others = last.as_flattened_mut();
         others[..rest.len()].copy_from_slice(rest);
         others[rest.len()..].iter_mut().zip(columns.further()).for_each(|(target, input)| *target = values[*input]);
         for (vector, share) in last.iter_mut().zip(last_shares) {
-            let shared = simd.mul(simd.load(vector), simd.load(share));
-            smallest = simd.min(shared, smallest);
-            largest = simd.max(shared, largest);
-            simd.store(shared, vector);
+            simd.store(shared(simd, vector, share, &mut ends), vector);
         }
-        let (smallest, largest) = (simd.smallest(smallest), simd.largest(largest));
+        let (smallest, largest) = (simd.smallest(ends[0]), simd.largest(ends[1]));
         let range = largest - smallest;
         let (step, inverse) = if range > f32::MIN_POSITIVE { (range / STEPS, STEPS / range) } else { (0.0, 0.0) };
         // A whole number, so that a value of 0 becomes the zero point exactly.
@@ -234,6 +228,14 @@ fn quantise<S: Simd>(simd: S, values: &[f32], columns: &Columns, target: &mut Le
         *scale = step;
         *zero = middle as i32;
     }
+}
+
+/// The shares of sixteen columns, which the smallest and the largest so far take in.
+#[inline(always)]
+fn shared<S: Simd>(simd: S, values: &[f32; LANES], share: &[f32; LANES], ends: &mut [S::Vector; 2]) -> S::Vector {
+    let shared = simd.mul(simd.load(values), simd.load(share));
+    *ends = [simd.min(shared, ends[0]), simd.max(shared, ends[1])];
+    shared
 }
 
 #[inline(always)]

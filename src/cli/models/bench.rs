@@ -6,10 +6,12 @@ mod generator;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 
-use super::super::Exit;
+use super::super::{Exit, print, print_json};
 use super::{Catalogue, Found};
 use crate::config::Config;
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::model::encoder::DEFAULT;
 
@@ -69,6 +71,32 @@ impl Arguments {
             Found::Recommended(model) => Err(Error::usage(format!("`{}` is not on this machine", model.name))
                 .remedy(format!("`scrutineer models show {}` says how to fetch it", model.name))),
         }
+    }
+}
+
+/// What was measured of a model, and what that makes of a batch.
+#[derive(Serialize)]
+struct Bench<'a, Speed, Estimate> {
+    model: &'a str,
+    sha256: Digest,
+    quantisation: &'a str,
+    kernel_profile: &'static str,
+    threads: usize,
+    speeds: Vec<Speed>,
+    estimate: Estimate,
+}
+
+impl<Speed: Serialize, Estimate: Serialize> Bench<'_, Speed, Estimate> {
+    /// Prints it: as JSON, or a line on the model above `table`.
+    fn show(&self, table: impl FnOnce(&Self) -> String, config: &Config) -> Result<Exit> {
+        if config.json {
+            print_json(self)?;
+            return Ok(Exit::Done);
+        }
+        let (model, quantisation, profile, digest) = (self.model, self.quantisation, self.kernel_profile, self.sha256.short());
+        let kernels = config.ui_language.pick("kernels", "運算核心");
+        print(&format!("{model}  {quantisation}  {kernels} {profile}  SHA-256 {digest}\n{}", table(self)));
+        Ok(Exit::Done)
     }
 }
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::super::{Exit, print, print_json};
-use super::thread_counts;
+use super::super::super::Exit;
+use super::{Bench, thread_counts};
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::error::{OrFail, Result};
 use crate::model::encoder::Encoder;
 use crate::model::registry::{ModelCard, Registry};
@@ -15,17 +14,6 @@ use crate::model::speed::{self, Speed};
 
 /// A passage has about so many tokens: a batch's time is estimated from the measured length that is nearest.
 const USUAL: usize = 128;
-
-#[derive(Serialize)]
-struct Bench<'a> {
-    model: &'a str,
-    sha256: Digest,
-    quantisation: &'a str,
-    kernel_profile: &'static str,
-    threads: usize,
-    speeds: Vec<Measured>,
-    estimate: Estimate,
-}
 
 #[derive(Serialize)]
 struct Measured {
@@ -74,25 +62,12 @@ pub(super) fn run(
         speeds,
         estimate: Estimate { pages, tokens_per_page, seconds: if per_second > 0.0 { tokens / per_second } else { 0.0 } },
     };
-    if config.json {
-        print_json(&bench)?;
-    } else {
-        print(&render(&bench, config));
-    }
-    Ok(Exit::Done)
+    bench.show(|bench| table(bench, config), config)
 }
 
-fn render(bench: &Bench<'_>, config: &Config) -> String {
+fn table(bench: &Bench<'_, Measured, Estimate>, config: &Config) -> String {
     let say = |english, chinese| config.ui_language.pick(english, chinese);
     let mut out = format!(
-        "{}  {}  {} {}  SHA-256 {}\n",
-        bench.model,
-        bench.quantisation,
-        say("kernels", "運算核心"),
-        bench.kernel_profile,
-        bench.sha256.short()
-    );
-    out += &format!(
         "{:>8} {:>8} {:>12} {:>12}\n",
         say("tokens", "詞元"),
         say("threads", "執行緒"),

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::super::super::{Exit, print, print_json};
-use super::thread_counts;
+use super::super::super::Exit;
+use super::{Bench, thread_counts};
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::error::{OrFail, Result};
 use crate::model::arithmetic::Arithmetic;
 use crate::model::generator::LanguageModel;
@@ -18,17 +17,6 @@ const SECTIONS: u32 = 8;
 const READ: usize = 300;
 /// Tokens written for a section: three sentences.
 const WRITTEN: usize = 100;
-
-#[derive(Serialize)]
-struct Bench<'a> {
-    model: &'a str,
-    sha256: Digest,
-    quantisation: &'a str,
-    kernel_profile: &'static str,
-    threads: usize,
-    speeds: Vec<WritingSpeed>,
-    estimate: Estimate,
-}
 
 /// What the generator adds to a batch.
 #[derive(Serialize)]
@@ -72,26 +60,13 @@ pub(super) fn run(card: &ModelCard, registry: &Registry, documents: u32, config:
         },
         speeds,
     };
-    if config.json {
-        print_json(&bench)?;
-    } else {
-        print(&render(&bench, config));
-    }
-    Ok(Exit::Done)
+    bench.show(|bench| table(bench, config), config)
 }
 
-fn render(bench: &Bench<'_>, config: &Config) -> String {
+fn table(bench: &Bench<'_, WritingSpeed, Estimate>, config: &Config) -> String {
     let say = |english, chinese| config.ui_language.pick(english, chinese);
-    let mut out = format!(
-        "{}  {}  {} {}  SHA-256 {}\n",
-        bench.model,
-        bench.quantisation,
-        say("kernels", "運算核心"),
-        bench.kernel_profile,
-        bench.sha256.short()
-    );
     let (read, written) = (say("read tokens/s", "讀取詞元/秒"), say("written tokens/s", "寫出詞元/秒"));
-    out += &format!("{:>8} {read:>16} {written:>18}\n", say("threads", "執行緒"));
+    let mut out = format!("{:>8} {read:>16} {written:>18}\n", say("threads", "執行緒"));
     for speed in &bench.speeds {
         let written = speed.written_tokens_per_second.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}"));
         out += &format!("{:>8} {:>16.1} {written:>18}\n", speed.threads, speed.read_tokens_per_second);
